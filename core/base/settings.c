@@ -1,0 +1,35 @@
+#include <orrery/settings.h>
+
+OrrSettings
+orr_settings_default(void)
+{
+    return (OrrSettings){
+        .coordination = ORR_COORDINATION_EPOCH_VOTE,
+        .voters = ORR_VOTERS_PRIMARIES,
+        .replication = ORR_REPLICATION_ASYNC,
+        .hash_slot_by = ORR_HASH_SLOT_BY_KEY,
+        .require_full_coverage = false,
+        .unsafe_promotion = false,
+        .node_timeout_ns = 15 * ORR_NS_PER_S,
+        .heartbeat_ns = 0,
+        .process_evidence = true,
+        .process_grace_ns = 300 * ORR_NS_PER_MS,
+        .probe_fanout = 10,
+        .slow_threshold_ns = 0,
+        .slow_window_ns = 5 * ORR_NS_PER_S,
+        .slow_return_ns = 30 * ORR_NS_PER_S,
+        .replica_validity_ns = 0,
+        .rank_delay_ns = 500 * ORR_NS_PER_MS,
+        .failover = true,
+        .forget_ns = 24 * 3600 * ORR_NS_PER_S,
+        .backlog_size = 1u << 20,
+        .full_syncs_max = 2,
+        .sync_window_size = 1u << 20,
+        .replica_ack_ns = 100 * ORR_NS_PER_MS,
+        .min_replicas_to_write = 0,
+        .appendfsync = ORR_APPENDFSYNC_EVERYSEC,
+        .log_rotate_size = 64u << 20,
+        .maxmemory = 0,
+        .clients_max = 10000,
+    };
+}

@@ -1,0 +1,17 @@
+/* orrery.h - the whole library in one header.
+ *
+ * Cluster algorithms as pure machines: an event goes in, effects come out (event.h, effects.h).
+ * Link with `pkg-config --cflags --libs orrery`. Licence: MIT.
+ */
+#ifndef ORRERY_ORRERY_H
+#define ORRERY_ORRERY_H
+
+#include <orrery/effects.h>
+#include <orrery/event.h>
+#include <orrery/record.h>
+#include <orrery/rng.h>
+#include <orrery/settings.h>
+#include <orrery/trace.h>
+#include <orrery/types.h>
+
+#endif
