@@ -102,8 +102,8 @@ static void G_GNUC_PRINTF(2, 3) add(Line *line, const char *format, ...)
 
     va_start(arguments, format);
     if (line->used + 1 < line->size) {
-        int wanted = g_vsnprintf(line->text + line->used, line->size - line->used, format,
-                                 arguments);
+        int wanted =
+            g_vsnprintf(line->text + line->used, line->size - line->used, format, arguments);
 
         line->used = MIN(line->used + (size_t)MAX(wanted, 0), line->size - 1);
     }
@@ -122,7 +122,8 @@ add_id(Line *line, const char *label, const OrrId *id, OrrNameFunc name, void *c
 }
 
 size_t
-orr_trace_format(const OrrTrace *trace, OrrNameFunc name, void *context, char *text, size_t size)
+orr_trace_format(const OrrTrace *trace, OrrNameFunc name, void *context, char *text,
+                 size_t size)
 {
     Line line = {text, size, 0};
 

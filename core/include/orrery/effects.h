@@ -1,10 +1,12 @@
 /* effects.h - what a machine wants done: an ordered list in a reusable buffer of the caller.
  *
- * The caller makes one OrrEffects, passes it to each step, performs what it holds, clears it and
- * uses it again; once grown it allocates nothing. Performing every effect at once, in order, is
- * always safe: what depends on a write stays inside the machine until STORED names its op.
+ * The caller makes one OrrEffects, passes it to each step, performs what it holds, clears it
+ * and uses it again; once grown it allocates nothing. Performing every effect at once, in
+ * order, is always safe: what depends on a write stays inside the machine until STORED names
+ * its op.
  *
- * Memory: bytes in an OrrEffect are lent until the next clear or append. Threads: one at a time.
+ * Memory: bytes in an OrrEffect are lent until the next clear or append. Threads: one at a
+ * time.
  */
 #ifndef ORRERY_EFFECTS_H
 #define ORRERY_EFFECTS_H
@@ -68,7 +70,8 @@ ORR_API void orr_effects_send(OrrEffects *effects, const OrrAddress *to, OrrLane
 ORR_API void orr_effects_store(OrrEffects *effects, uint64_t op, OrrFileKind kind,
                                uint32_t generation, OrrStoreAction action, bool sync,
                                OrrBytes bytes);
-ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes, bool close);
+ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes,
+                               bool close);
 ORR_API void orr_effects_trace(OrrEffects *effects, const OrrTrace *trace);
 
 /* Room for `size` bytes that the caller fills before it touches the list again; the effect is

@@ -3,8 +3,9 @@
  *     host ---- event ----> orr_<x>_step() ---- effects ----> host
  *
  * A host delivers one event at a time, with the time it happened (OrrNow). It performs every
- * effect of a step, in order, before it delivers the next event. It calls step with a TIME event
- * when orr_<x>_deadline() has come, or later; never is as good as late, as far as safety goes.
+ * effect of a step, in order, before it delivers the next event. It calls step with a TIME
+ * event when orr_<x>_deadline() has come, or later; never is as good as late, as far as safety
+ * goes.
  */
 #ifndef ORRERY_EVENT_H
 #define ORRERY_EVENT_H
@@ -29,23 +30,24 @@ typedef enum OrrLane {
     ORR_LANE_DATA,
 } OrrLane;
 
-#define ORR_CONTROL_FRAME_MAX 1400u      /* bytes: an Ethernet datagram with headers */
-#define ORR_DATA_FRAME_MAX (4u << 20)    /* bytes */
+#define ORR_CONTROL_FRAME_MAX 1400u   /* bytes: an Ethernet datagram with headers */
+#define ORR_DATA_FRAME_MAX (4u << 20) /* bytes */
 
 typedef enum OrrLinkState {
-    ORR_LINK_UP,           /* data link to a peer stands */
-    ORR_LINK_DOWN,         /* it broke: reset, closed, or timed out */
-    ORR_LINK_REFUSED,      /* the peer's host answered, and nobody listens there: a dead process */
-    ORR_LINK_CLIENT_UP,    /* a client connected */
-    ORR_LINK_CLIENT_DOWN,  /* a client went away; its id is never used again */
+    ORR_LINK_UP,        /* data link to a peer stands */
+    ORR_LINK_DOWN,      /* it broke: reset, closed, or timed out */
+    ORR_LINK_REFUSED,   /* the peer's host answered, and nobody listens there: a dead process */
+    ORR_LINK_CLIENT_UP, /* a client connected */
+    ORR_LINK_CLIENT_DOWN, /* a client went away; its id is never used again */
 } OrrLinkState;
 
-/* The files of a node. Each kind is a sequence of generations, numbered from 1: a machine writes
- * a new generation and removes the old one when the new one is stored, so nothing is renamed. */
+/* The files of a node. Each kind is a sequence of generations, numbered from 1: a machine
+ * writes a new generation and removes the old one when the new one is stored, so nothing is
+ * renamed. */
 typedef enum OrrFileKind {
-    ORR_FILE_STATE,    /* identity, epochs, votes: small, always synced */
-    ORR_FILE_CONFIG,   /* what is known of the others: a help after a restart, never a promise */
-    ORR_FILE_LOG,      /* records of writes, appended */
+    ORR_FILE_STATE,  /* identity, epochs, votes: small, always synced */
+    ORR_FILE_CONFIG, /* what is known of the others: a help after a restart, never a promise */
+    ORR_FILE_LOG,    /* records of writes, appended */
     ORR_FILE_SNAPSHOT, /* all records at one moment */
 } OrrFileKind;
 #define ORR_FILE_KINDS 4u

@@ -1,4 +1,5 @@
-/* record.h - one write, as data: what the log holds, replicas receive and snapshots are made of.
+/* record.h - one write, as data: what the log holds, replicas receive and snapshots are made
+ * of.
  *
  * A record states what a key (or one field of a hash) now is, never how it came to be: applying
  * records twice, or an old one after a newer one, changes nothing. Order is by version.
@@ -19,12 +20,13 @@
 ORR_BEGIN_DECLS
 
 typedef enum OrrRecordKind {
-    ORR_RECORD_STRING = 1,       /* key holds value */
-    ORR_RECORD_HASH_FIELD = 2,   /* field of hash key holds value; expire_ms is the key's */
-    ORR_RECORD_DELETE = 3,       /* key is gone */
-    ORR_RECORD_DELETE_FIELD = 4, /* field of hash key is gone; the last one takes the key along */
-    ORR_RECORD_EXPIRE = 5,       /* key now expires at expire_ms; nothing else changed */
-    ORR_RECORD_FLUSH = 6,        /* every key of slots `value` (first and last, u16 each) is gone */
+    ORR_RECORD_STRING = 1,     /* key holds value */
+    ORR_RECORD_HASH_FIELD = 2, /* field of hash key holds value; expire_ms is the key's */
+    ORR_RECORD_DELETE = 3,     /* key is gone */
+    ORR_RECORD_DELETE_FIELD =
+        4,                 /* field of hash key is gone; the last one takes the key along */
+    ORR_RECORD_EXPIRE = 5, /* key now expires at expire_ms; nothing else changed */
+    ORR_RECORD_FLUSH = 6,  /* every key of slots `value` (first and last, u16 each) is gone */
 } OrrRecordKind;
 
 /* (epoch of the shard << ORR_VERSION_EPOCH_SHIFT) + a count of writes: grows along a shard's
@@ -33,8 +35,8 @@ typedef uint64_t OrrVersion;
 #define ORR_VERSION_EPOCH_SHIFT 40u
 
 #define ORR_EXPIRE_NEVER INT64_C(0)
-#define ORR_KEY_SIZE_MAX (512u << 10)   /* bytes */
-#define ORR_VALUE_SIZE_MAX (3u << 20)   /* bytes: a record fits one data frame */
+#define ORR_KEY_SIZE_MAX (512u << 10) /* bytes */
+#define ORR_VALUE_SIZE_MAX (3u << 20) /* bytes: a record fits one data frame */
 
 typedef struct OrrRecord {
     OrrRecordKind kind;
@@ -57,7 +59,8 @@ ORR_API size_t orr_record_encode(const OrrRecord *record, uint8_t *buffer);
  * ORR_AGAIN      the bytes end inside the record
  * ORR_MALFORMED  checksum, kind or sizes are wrong
  */
-ORR_API ORR_MUST_USE OrrStatus orr_record_decode(OrrBytes bytes, OrrRecord *record, size_t *used);
+ORR_API ORR_MUST_USE OrrStatus orr_record_decode(OrrBytes bytes, OrrRecord *record,
+                                                 size_t *used);
 
 ORR_END_DECLS
 

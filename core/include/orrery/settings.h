@@ -52,14 +52,16 @@ typedef struct OrrSettings {
     bool unsafe_promotion;      /* a replica with data older than its shard's may stand */
 
     /* failure detection; all durations in ns */
-    OrrTime node_timeout_ns;  /* N: silence that makes a failure */
-    OrrTime heartbeat_ns;     /* between probes of one peer; 0: node timeout / 5 */
-    bool process_evidence;    /* believe hosts that refuse connections */
-    OrrTime process_grace_ns; /* a refusing host is given this long to start the process again */
-    uint32_t probe_fanout;    /* peers probed in a heartbeat at least, where there are so many */
-    OrrTime slow_threshold_ns; /* answers later than this, and than 10 x the median: slow; 0: off */
-    OrrTime slow_window_ns;    /* for so long before anyone says so */
-    OrrTime slow_return_ns;    /* well again for so long before it gets its slots back */
+    OrrTime node_timeout_ns; /* N: silence that makes a failure */
+    OrrTime heartbeat_ns;    /* between probes of one peer; 0: node timeout / 5 */
+    bool process_evidence;   /* believe hosts that refuse connections */
+    OrrTime
+        process_grace_ns;  /* a refusing host is given this long to start the process again */
+    uint32_t probe_fanout; /* peers probed in a heartbeat at least, where there are so many */
+    OrrTime
+        slow_threshold_ns; /* answers later than this, and than 10 x the median: slow; 0: off */
+    OrrTime slow_window_ns; /* for so long before anyone says so */
+    OrrTime slow_return_ns; /* well again for so long before it gets its slots back */
 
     /* election */
     OrrTime replica_validity_ns; /* data older than this may not stand; 0: 10 x node timeout */
@@ -70,10 +72,10 @@ typedef struct OrrSettings {
     OrrTime forget_ns; /* how long a forgotten node stays banned */
 
     /* replication */
-    size_t backlog_size;         /* bytes kept for partial resynchronisation */
-    uint32_t full_syncs_max;     /* at once, out of one primary */
-    size_t sync_window_size;     /* bytes sent to a replica and not yet answered for */
-    OrrTime replica_ack_ns;      /* between acknowledgements of a replica at most */
+    size_t backlog_size;            /* bytes kept for partial resynchronisation */
+    uint32_t full_syncs_max;        /* at once, out of one primary */
+    size_t sync_window_size;        /* bytes sent to a replica and not yet answered for */
+    OrrTime replica_ack_ns;         /* between acknowledgements of a replica at most */
     uint32_t min_replicas_to_write; /* Redis's min-replicas-to-write; 0: off */
 
     /* data */

@@ -11,44 +11,44 @@
 ORR_BEGIN_DECLS
 
 typedef enum OrrTraceKind {
-    ORR_TRACE_BOOTED,            /* count: boots so far; value: incarnation */
-    ORR_TRACE_RECOVERED,         /* count: records read; value: bytes of torn tail cut */
-    ORR_TRACE_STATE_REFUSED,     /* a file is damaged beyond a torn tail; text: which, where */
-    ORR_TRACE_JOINED,            /* node: self; other: the cluster's id */
-    ORR_TRACE_MEMBER_ADDED,      /* other: the member */
-    ORR_TRACE_MEMBER_MOVED,      /* other: the member; text: new address */
-    ORR_TRACE_MEMBER_FORGOTTEN,  /* other: the member */
-    ORR_TRACE_FRAME_REFUSED,     /* other: sender; text: why (foreign cluster, forgotten, ...) */
-    ORR_TRACE_SUSPECTED,         /* other: the peer; text: silent, process dead, slow */
-    ORR_TRACE_TRUSTED,           /* other: the peer; suspicion withdrawn */
-    ORR_TRACE_FAILED,            /* other: the peer; count: accusers; value: majority needed */
-    ORR_TRACE_RECOVERED_PEER,    /* other: the peer; the verdict is withdrawn */
-    ORR_TRACE_REFUTED,           /* node: self; value: new incarnation */
-    ORR_TRACE_STOOD,             /* shard, epoch: asks for votes; value: offset; count: rank */
-    ORR_TRACE_NOT_STANDING,      /* shard; text: why */
-    ORR_TRACE_VOTED,             /* shard, epoch, other: candidate; granted */
-    ORR_TRACE_VOTE_DENIED,       /* shard, epoch, other: candidate; text: the reason's name */
-    ORR_TRACE_ATTEMPT_EXPIRED,   /* shard, epoch: no majority in time */
-    ORR_TRACE_PROMOTED,          /* shard, epoch: this node is its primary; value: offset */
-    ORR_TRACE_DEMOTED,           /* shard, epoch, other: the new primary; value: offset */
-    ORR_TRACE_EPOCH_COLLISION,   /* shard, epoch, other: twin; text: yields or insists */
-    ORR_TRACE_FENCED,            /* shard, epoch: stops serving; text: why */
-    ORR_TRACE_SERVING,           /* shard, epoch: serves again */
-    ORR_TRACE_SLOTS_CLAIMED,     /* shard, epoch: version; count: slots; text: ranges */
-    ORR_TRACE_SLOTS_LOST,        /* shard: new owner, epoch: version; count; text: ranges */
-    ORR_TRACE_CLUSTER_STATE,     /* text: ok or fail, and why; count: slots not covered */
-    ORR_TRACE_SYNC_FULL_BEGUN,   /* other: replica (at the primary); value: keys */
-    ORR_TRACE_SYNC_FULL_DONE,    /* other; value: bytes sent */
-    ORR_TRACE_SYNC_PARTIAL,      /* other; value: offset continued from */
-    ORR_TRACE_SYNC_REFUSED,      /* other; text: why (busy, older generation, self, ...) */
-    ORR_TRACE_WRITE_DROPPED,     /* the loss ledger: text: key; epoch: version; value: wall ms */
-    ORR_TRACE_LEDGER_CLOSED,     /* shard, epoch; count: writes listed; value: 1 if cut short */
-    ORR_TRACE_SLOW,              /* other: the peer; value: latency ns; majority agrees */
-    ORR_TRACE_SLOW_OVER,         /* other: the peer */
-    ORR_TRACE_CLOCK_HELD,        /* value: ms by which the host's wall clock is not believed */
-    ORR_TRACE_DISK_FAILED,       /* text: what was not written */
-    ORR_TRACE_ADMIN,             /* text: an administrator's command that changed something */
-    ORR_TRACE_NOTE,              /* text: anything else worth a line */
+    ORR_TRACE_BOOTED,           /* count: boots so far; value: incarnation */
+    ORR_TRACE_RECOVERED,        /* count: records read; value: bytes of torn tail cut */
+    ORR_TRACE_STATE_REFUSED,    /* a file is damaged beyond a torn tail; text: which, where */
+    ORR_TRACE_JOINED,           /* node: self; other: the cluster's id */
+    ORR_TRACE_MEMBER_ADDED,     /* other: the member */
+    ORR_TRACE_MEMBER_MOVED,     /* other: the member; text: new address */
+    ORR_TRACE_MEMBER_FORGOTTEN, /* other: the member */
+    ORR_TRACE_FRAME_REFUSED,    /* other: sender; text: why (foreign cluster, forgotten, ...) */
+    ORR_TRACE_SUSPECTED,        /* other: the peer; text: silent, process dead, slow */
+    ORR_TRACE_TRUSTED,          /* other: the peer; suspicion withdrawn */
+    ORR_TRACE_FAILED,           /* other: the peer; count: accusers; value: majority needed */
+    ORR_TRACE_RECOVERED_PEER,   /* other: the peer; the verdict is withdrawn */
+    ORR_TRACE_REFUTED,          /* node: self; value: new incarnation */
+    ORR_TRACE_STOOD,            /* shard, epoch: asks for votes; value: offset; count: rank */
+    ORR_TRACE_NOT_STANDING,     /* shard; text: why */
+    ORR_TRACE_VOTED,            /* shard, epoch, other: candidate; granted */
+    ORR_TRACE_VOTE_DENIED,      /* shard, epoch, other: candidate; text: the reason's name */
+    ORR_TRACE_ATTEMPT_EXPIRED,  /* shard, epoch: no majority in time */
+    ORR_TRACE_PROMOTED,         /* shard, epoch: this node is its primary; value: offset */
+    ORR_TRACE_DEMOTED,          /* shard, epoch, other: the new primary; value: offset */
+    ORR_TRACE_EPOCH_COLLISION,  /* shard, epoch, other: twin; text: yields or insists */
+    ORR_TRACE_FENCED,           /* shard, epoch: stops serving; text: why */
+    ORR_TRACE_SERVING,          /* shard, epoch: serves again */
+    ORR_TRACE_SLOTS_CLAIMED,    /* shard, epoch: version; count: slots; text: ranges */
+    ORR_TRACE_SLOTS_LOST,       /* shard: new owner, epoch: version; count; text: ranges */
+    ORR_TRACE_CLUSTER_STATE,    /* text: ok or fail, and why; count: slots not covered */
+    ORR_TRACE_SYNC_FULL_BEGUN,  /* other: replica (at the primary); value: keys */
+    ORR_TRACE_SYNC_FULL_DONE,   /* other; value: bytes sent */
+    ORR_TRACE_SYNC_PARTIAL,     /* other; value: offset continued from */
+    ORR_TRACE_SYNC_REFUSED,     /* other; text: why (busy, older generation, self, ...) */
+    ORR_TRACE_WRITE_DROPPED,    /* the loss ledger: text: key; epoch: version; value: wall ms */
+    ORR_TRACE_LEDGER_CLOSED,    /* shard, epoch; count: writes listed; value: 1 if cut short */
+    ORR_TRACE_SLOW,             /* other: the peer; value: latency ns; majority agrees */
+    ORR_TRACE_SLOW_OVER,        /* other: the peer */
+    ORR_TRACE_CLOCK_HELD,       /* value: ms by which the host's wall clock is not believed */
+    ORR_TRACE_DISK_FAILED,      /* text: what was not written */
+    ORR_TRACE_ADMIN,            /* text: an administrator's command that changed something */
+    ORR_TRACE_NOTE,             /* text: anything else worth a line */
     ORR_TRACE_KINDS,
 } OrrTraceKind;
 

@@ -1,8 +1,8 @@
 /* types.h - the words that every module shares: status, time, identities, addresses, bytes.
  *
  * The core is a pure function with memory. It owns no clock, socket, file, thread or dice: time
- * comes with each event (OrrNow), chance from a seeded OrrRng, and everything it wants done comes
- * back as effects. Running out of memory aborts the process, as GLib does.
+ * comes with each event (OrrNow), chance from a seeded OrrRng, and everything it wants done
+ * comes back as effects. Running out of memory aborts the process, as GLib does.
  */
 #ifndef ORRERY_TYPES_H
 #define ORRERY_TYPES_H
@@ -88,7 +88,7 @@ orr_bytes_equal(OrrBytes a, OrrBytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-#define ORR_ID_SIZE 20u                 /* bytes */
+#define ORR_ID_SIZE 20u                   /* bytes */
 #define ORR_ID_HEX_SIZE (ORR_ID_SIZE * 2) /* characters, without the final NUL */
 
 /* The name of a node, a shard or a cluster: 160 bits, written as 40 hex digits, as in Redis
@@ -135,7 +135,8 @@ typedef struct OrrAddress {
 /* IPv4 address a.b.c.d, mapped. */
 ORR_API OrrAddress orr_address_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port,
                                   uint16_t bus_port);
-/* "ip" without ports, IPv4 dotted where it is mapped; `text` has ORR_ADDRESS_TEXT_SIZE bytes. */
+/* "ip" without ports, IPv4 dotted where it is mapped; `text` has ORR_ADDRESS_TEXT_SIZE bytes.
+ */
 ORR_API void orr_address_format_ip(const OrrAddress *address, char *text);
 /* Total order: ip, then bus port. Two addresses are the same peer when this is 0. */
 ORR_API int orr_address_compare(const OrrAddress *a, const OrrAddress *b);
