@@ -8,6 +8,8 @@
 
 #include <orrery/effects.h>
 #include <orrery/event.h>
+#include <orrery/node.h>
+#include <orrery/plant.h>
 #include <orrery/record.h>
 #include <orrery/rng.h>
 #include <orrery/settings.h>

@@ -6,6 +6,7 @@
 #ifndef ORRERY_SETTINGS_H
 #define ORRERY_SETTINGS_H
 
+#include <orrery/plant.h>
 #include <orrery/types.h>
 
 ORR_BEGIN_DECLS
@@ -83,6 +84,8 @@ typedef struct OrrSettings {
     size_t log_rotate_size; /* bytes of log after which a snapshot is written */
     size_t maxmemory;       /* bytes; 0: no limit */
     uint32_t clients_max;
+
+    uint64_t planted; /* bits of plant.h; ignored outside of test builds */
 } OrrSettings;
 
 /* The defaults that the manual documents: node timeout 15 s, epoch-vote by primaries, async. */
