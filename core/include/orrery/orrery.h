@@ -6,6 +6,7 @@
 #ifndef ORRERY_ORRERY_H
 #define ORRERY_ORRERY_H
 
+#include <orrery/bus.h>
 #include <orrery/effects.h>
 #include <orrery/event.h>
 #include <orrery/node.h>

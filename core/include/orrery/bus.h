@@ -1,0 +1,236 @@
+/* bus.h - what nodes say to each other, and how it looks in bytes.
+ *
+ *     0      4   5    6      8         28        48            56         64      68       72
+ *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+----
+ *     | ORRB | v |type| flags| cluster | sender  | incarnation | sequence | size  |checksum |
+ * body
+ *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+----
+ *
+ * All integers little endian. `size` is the body's; the checksum covers everything but itself.
+ * A frame that is too short, too long, of another version, or damaged is ORR_MALFORMED; bytes
+ * from outside never get further than orr_bus_decode().
+ *
+ * CONTROL frames (probes, gossip, reports, votes) fit a datagram, ORR_CONTROL_FRAME_MAX; those
+ * of replication go by the DATA lane.
+ */
+#ifndef ORRERY_BUS_H
+#define ORRERY_BUS_H
+
+#include <orrery/effects.h>
+#include <orrery/settings.h>
+
+ORR_BEGIN_DECLS
+
+#define ORR_BUS_VERSION 1u
+#define ORR_BUS_HEADER_SIZE 72u /* bytes */
+
+typedef enum OrrMessageType {
+    ORR_MESSAGE_PING = 1, /* are you there? with gossip */
+    ORR_MESSAGE_PONG,     /* yes; answers one PING or MEET */
+    ORR_MESSAGE_MEET,     /* let me into your cluster, or come into mine */
+    ORR_MESSAGE_REFUSAL,  /* I do not talk to you, and why */
+    ORR_MESSAGE_DIGESTS,  /* what I know, in hashes: tell me what you know better */
+    ORR_MESSAGE_RECORDS,  /* facts about members, shards, slots */
+    ORR_MESSAGE_REPORT,   /* I suspect that node, or no longer do */
+    ORR_MESSAGE_VOTE_REQUEST,
+    ORR_MESSAGE_VOTE,
+    ORR_MESSAGE_HANDOVER,       /* replica to primary: pause, I take over. Primary: take over */
+    ORR_MESSAGE_HANDOVER_READY, /* primary to replica: paused at this offset */
+    ORR_MESSAGE_SYNC_REQUEST,   /* replica: I have this much of that history */
+    ORR_MESSAGE_SYNC_CONTINUE,  /* primary: the stream goes on from there */
+    ORR_MESSAGE_SYNC_FULL,      /* primary: everything follows */
+    ORR_MESSAGE_SYNC_CHUNK,
+    ORR_MESSAGE_SYNC_ACK, /* replica: chunk received */
+    ORR_MESSAGE_SYNC_DONE,
+    ORR_MESSAGE_SYNC_REFUSED,
+    ORR_MESSAGE_STREAM, /* primary: new records */
+    ORR_MESSAGE_STREAM_ACK,
+    ORR_MESSAGE_TYPES,
+} OrrMessageType;
+
+/* Gossip about one member. Newer: greater incarnation; within one, the worse state. */
+typedef struct OrrMemberRecord {
+    OrrId id;
+    OrrId shard;
+    OrrAddress address;
+    uint64_t incarnation;
+    uint8_t state;  /* OrrMemberState; never SUSPECTED */
+    uint8_t role;   /* OrrRole as configured: WITNESS or not */
+    uint32_t ban_s; /* FORGOTTEN: seconds left */
+} OrrMemberRecord;
+
+/* Who is primary of a shard. Newer: greater epoch. */
+typedef struct OrrShardRecord {
+    OrrId shard;
+    OrrId primary;
+    uint64_t epoch;
+    uint64_t start_offset; /* of the shard's history, where this epoch began */
+} OrrShardRecord;
+
+/* Who owns slots. Newer: greater version. */
+typedef struct OrrSlotsRecord {
+    OrrId shard;
+    uint64_t version;
+    OrrSlotRange range;
+} OrrSlotsRecord;
+
+/* Somebody did not answer: whoever has a vote should look for himself. */
+typedef struct OrrDoubtRecord {
+    OrrId id;
+    uint64_t incarnation;
+} OrrDoubtRecord;
+
+typedef enum OrrFactKind {
+    ORR_FACT_MEMBER = 1,
+    ORR_FACT_SHARD,
+    ORR_FACT_SLOTS,
+    ORR_FACT_DOUBT,
+} OrrFactKind;
+
+typedef struct OrrFact {
+    OrrFactKind kind;
+    union {
+        OrrMemberRecord member;
+        OrrShardRecord shard;
+        OrrSlotsRecord slots;
+        OrrDoubtRecord doubt;
+    };
+} OrrFact;
+
+#define ORR_FACT_SIZE_MAX 76u /* bytes of the largest fact */
+
+/* Encodes a fact at the end of `buffer` if it fits into `room`; the bytes written, or 0. */
+ORR_API size_t orr_fact_encode(const OrrFact *fact, uint8_t *buffer, size_t room);
+/* Takes the first fact off `rest`. ORR_OK, ORR_NOT_FOUND at the end, ORR_MALFORMED. */
+ORR_API ORR_MUST_USE OrrStatus orr_fact_next(OrrBytes *rest, OrrFact *fact);
+
+#define ORR_PULSE_LEASE                                                                        \
+    1u /* PING: asks for, PONG: grants the right to serve until N from then */
+#define ORR_PULSE_PRIMARY 2u /* the sender believes it is primary of its shard */
+#define ORR_PULSE_HEARD 4u   /* the sender has had an answer of the receiver lately */
+
+/* What every PING, PONG and MEET carries. */
+typedef struct OrrPulse {
+    uint64_t probe; /* PING: a token of the sender's; PONG: the same, back */
+    uint8_t flags;
+    uint64_t current_epoch;
+    uint64_t shard_epoch; /* of the sender's shard, as it knows */
+    uint64_t offset;      /* of the sender's data in its shard's history */
+    uint64_t members_digest;
+    uint64_t slots_digest;
+    int64_t cluster_ms;
+    OrrBytes facts;
+} OrrPulse;
+
+typedef enum OrrRefusal {
+    ORR_REFUSAL_FOREIGN_CLUSTER = 1,
+    ORR_REFUSAL_FORGOTTEN,
+    ORR_REFUSAL_NOT_ME, /* the frame was meant for the node that had this address before */
+} OrrRefusal;
+
+#define ORR_MEMBER_BUCKETS 32u
+#define ORR_SLOT_BUCKETS 64u
+
+typedef struct OrrDigests {
+    bool reply_wanted;                    /* the receiver sends its own digests back, once */
+    uint64_t members[ORR_MEMBER_BUCKETS]; /* by the last byte of the id, modulo; shards too */
+    uint64_t slots[ORR_SLOT_BUCKETS];     /* 256 neighbouring slots each */
+} OrrDigests;
+
+typedef enum OrrSuspicion {
+    ORR_SUSPICION_NONE = 0,   /* withdrawn */
+    ORR_SUSPICION_SILENT = 1, /* no answer for a node timeout */
+    ORR_SUSPICION_DEAD = 2,   /* its host refuses the connection */
+    ORR_SUSPICION_SLOW = 3,   /* answers, but late */
+} OrrSuspicion;
+
+typedef struct OrrReport {
+    OrrId accused;
+    uint64_t incarnation;
+    OrrSuspicion suspicion;
+    uint64_t latency_ns; /* SLOW: its median */
+} OrrReport;
+
+#define ORR_VOTE_FORCE 1u   /* an administrator asks: the primary need not be dead */
+#define ORR_VOTE_CONSENT 2u /* the primary agrees: its lease does not stand in the way */
+
+typedef struct OrrVoteRequest {
+    OrrId shard;
+    uint64_t epoch;       /* asked for */
+    uint64_t shard_epoch; /* that the candidate knows of */
+    uint64_t offset;
+    uint8_t flags;
+} OrrVoteRequest;
+
+typedef struct OrrVote {
+    OrrId shard;
+    uint64_t epoch;  /* of the request */
+    uint8_t verdict; /* OrrVoteVerdict, election.h */
+    uint64_t current_epoch;
+    OrrBytes facts; /* what the candidate does not know yet */
+} OrrVote;
+
+typedef struct OrrHandover {
+    OrrId shard;
+    uint64_t shard_epoch;
+    uint64_t offset;
+} OrrHandover;
+
+typedef enum OrrSyncRefusal {
+    ORR_SYNC_NOT_PRIMARY = 1,
+    ORR_SYNC_BUSY,        /* too many full copies at once; ask again after retry_ms */
+    ORR_SYNC_I_AM_BEHIND, /* the asker has more of this history than the primary */
+    ORR_SYNC_OTHER_SHARD,
+} OrrSyncRefusal;
+
+/* All messages of replication. `history` names a line of data: see orr_history_of(). */
+typedef struct OrrSync {
+    OrrId shard;
+    uint64_t history;
+    uint64_t offset;
+    uint64_t epoch;   /* SYNC_REQUEST: shard epoch of the data; otherwise of the primary */
+    uint64_t count;   /* SYNC_FULL: keys; SYNC_CHUNK, SYNC_ACK: index; SYNC_DONE: records sent;
+                         SYNC_REFUSED: milliseconds until one may ask again */
+    uint64_t digest;  /* SYNC_DONE: sum over the records sent */
+    uint8_t refusal;  /* OrrSyncRefusal */
+    OrrBytes records; /* SYNC_CHUNK, STREAM */
+} OrrSync;
+
+typedef struct OrrMessage {
+    OrrMessageType type;
+    /* from the header, filled in by decode */
+    OrrId cluster;
+    OrrId sender;
+    uint64_t incarnation;
+    uint64_t sequence;
+    union {
+        OrrPulse pulse;
+        OrrRefusal refusal;
+        OrrDigests digests;
+        OrrBytes facts; /* RECORDS */
+        OrrReport report;
+        OrrVoteRequest vote_request;
+        OrrVote vote;
+        OrrHandover handover;
+        OrrSync sync;
+    };
+} OrrMessage;
+
+/* The name of a line of a shard's data: that which `primary` wrote as its primary in `epoch`.
+ */
+ORR_API uint64_t orr_history_of(const OrrId *shard, uint64_t epoch, const OrrId *primary);
+
+/* Which lane a message goes by. */
+ORR_API OrrLane orr_message_lane(OrrMessageType type);
+ORR_API const char *orr_message_name(OrrMessageType type);
+
+/* Bytes that orr_bus_encode() will write at most. */
+ORR_API size_t orr_bus_size_max(const OrrMessage *message);
+/* Writes a whole frame, header from message->cluster, sender, ...; returns its size. */
+ORR_API size_t orr_bus_encode(const OrrMessage *message, uint8_t *buffer);
+/* Reads a whole frame; byte strings in the message point into it. ORR_OK or ORR_MALFORMED. */
+ORR_API ORR_MUST_USE OrrStatus orr_bus_decode(OrrBytes frame, OrrMessage *message);
+
+ORR_END_DECLS
+
+#endif
