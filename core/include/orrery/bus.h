@@ -6,7 +6,8 @@
  * body
  *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+----
  *
- * All integers little endian. `size` is the body's; the checksum covers everything but itself.
+ * All integers little endian. `size` is the body's; the checksum, the
+ * low half of XXH3-64, covers everything but itself.
  * A frame that is too short, too long, of another version, or damaged is ORR_MALFORMED; bytes
  * from outside never get further than orr_bus_decode().
  *
