@@ -14,6 +14,7 @@
 #include <orrery/record.h>
 #include <orrery/rng.h>
 #include <orrery/settings.h>
+#include <orrery/slots.h>
 #include <orrery/trace.h>
 #include <orrery/types.h>
 
