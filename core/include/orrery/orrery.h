@@ -9,9 +9,12 @@
 #include <orrery/bus.h>
 #include <orrery/effects.h>
 #include <orrery/event.h>
+#include <orrery/keyspace.h>
+#include <orrery/log.h>
 #include <orrery/node.h>
 #include <orrery/plant.h>
 #include <orrery/record.h>
+#include <orrery/resp.h>
 #include <orrery/rng.h>
 #include <orrery/settings.h>
 #include <orrery/slots.h>
