@@ -117,7 +117,7 @@ enum {
     SIM_DISKRULE_BANDWIDTH = 1u << 4,
 };
 
-typedef struct SimDiskRule {
+typedef struct SimDiskSpec {
     const SimTarget *who; /* NULL: the default */
     unsigned given;
     SimDist sync;        /* one sync takes so long, ns */
@@ -127,7 +127,7 @@ typedef struct SimDiskRule {
     int64_t bandwidth;   /* bytes/s; 0: no limit */
     unsigned rank;
     SimWhere where;
-} SimDiskRule;
+} SimDiskSpec;
 
 typedef enum SimKeys {
     SIM_KEYS_UNIFORM, /* of key_count keys */
@@ -303,7 +303,7 @@ typedef struct SimScenario {
     unsigned link_count;
     const SimClockRule *clocks;
     unsigned clock_count;
-    const SimDiskRule *disks;
+    const SimDiskSpec *disks;
     unsigned disk_count;
     const SimStoreSpec *stores;
     unsigned store_count;

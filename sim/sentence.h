@@ -114,13 +114,13 @@ typedef struct SimMoment {
     const char *text;
 } SimMoment;
 
-typedef enum SimDisk {
+typedef enum SimDiskFate {
     SIM_DISK_KEEP,          /* a process died: what was written stays */
     SIM_DISK_LOSE_UNSYNCED, /* what was not synced is gone */
     SIM_DISK_LOSE_DATA,     /* log and snapshot are gone; identity, epochs and votes stay */
     SIM_DISK_LOSE_ALL,      /* a new, empty disk */
     SIM_DISK_TEAR, /* the last unsynced write is cut at part BYTE, or where the seed says */
-} SimDisk;
+} SimDiskFate;
 
 typedef enum SimDirection {
     SIM_DIRECTION_BOTH, /* <-> */
@@ -205,7 +205,7 @@ typedef enum SimPart {
     SIM_PART_AMOUNT,    /* probability (ppm), factor (ppm), step (ns), drift (ppm) ... */
     SIM_PART_AMOUNT2,   /* the second factor, where there are two */
     SIM_PART_DIST,      /* a spread quantity, e.g. a latency */
-    SIM_PART_DISK,      /* SimDisk */
+    SIM_PART_DISK,      /* SimDiskFate */
     SIM_PART_BYTE,      /* number, or choice 0: drawn from the seed */
     SIM_PART_FILES,     /* SimFileSet */
     SIM_PART_RESTART,   /* dist: restarts so long after */

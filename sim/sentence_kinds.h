@@ -46,7 +46,7 @@ typedef enum SimSentenceKind {
                             */
 
     /* clocks */
-    SIM_COMMAND_CLOCK_JUMP,  /* WHO CHOICE (SimClock) DIST: +- so much */
+    SIM_COMMAND_CLOCK_JUMP,  /* WHO CHOICE (SimClockChoice) DIST: +- so much */
     SIM_COMMAND_CLOCK_DRIFT, /* WHO CHOICE AMOUNT: ppm, may be negative */
 
     /* operators */
@@ -169,11 +169,11 @@ typedef enum SimSentenceKind {
     SIM_CLAUSE_LAST = SIM_CLAUSE_FIRST + 200,
 } SimSentenceKind;
 
-typedef enum SimClock {
-    SIM_CLOCK_BOTH,
-    SIM_CLOCK_WALL,
-    SIM_CLOCK_MONO,
-} SimClock;
+typedef enum SimClockChoice {
+    SIM_WHICH_CLOCK_BOTH,
+    SIM_WHICH_CLOCK_WALL,
+    SIM_WHICH_CLOCK_MONO,
+} SimClockChoice;
 
 typedef enum SimPercentile {
     SIM_P50,
