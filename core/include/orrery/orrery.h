@@ -16,6 +16,7 @@
 #include <orrery/record.h>
 #include <orrery/resp.h>
 #include <orrery/rng.h>
+#include <orrery/router.h>
 #include <orrery/settings.h>
 #include <orrery/slots.h>
 #include <orrery/trace.h>
