@@ -13,6 +13,7 @@
 #include <orrery/log.h>
 #include <orrery/node.h>
 #include <orrery/plant.h>
+#include <orrery/placement.h>
 #include <orrery/record.h>
 #include <orrery/resp.h>
 #include <orrery/rng.h>
