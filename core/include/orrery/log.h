@@ -35,9 +35,9 @@ ORR_BEGIN_DECLS
 
 /* Where in which history the records after it stand. */
 typedef struct OrrLogMeta {
-    OrrId history;   /* of the shard's data; changes with its primary */
-    uint64_t offset; /* of the shard's record stream, before the next record */
-    uint64_t epoch;  /* of the shard */
+    uint64_t history; /* of the shard's data, orr_history_of(); changes with its primary */
+    uint64_t offset;  /* of the shard's record stream, before the next record */
+    uint64_t epoch;   /* of the shard */
 } OrrLogMeta;
 
 typedef struct OrrLog OrrLog;
