@@ -10,11 +10,13 @@
 #include <orrery/effects.h>
 #include <orrery/event.h>
 #include <orrery/keyspace.h>
+#include <orrery/ledger.h>
 #include <orrery/log.h>
 #include <orrery/node.h>
 #include <orrery/plant.h>
 #include <orrery/placement.h>
 #include <orrery/record.h>
+#include <orrery/replication.h>
 #include <orrery/resp.h>
 #include <orrery/rng.h>
 #include <orrery/router.h>
