@@ -19,6 +19,11 @@ typedef struct SimCommand {
     const struct SimOption *options; /* for help and completion; NULL: it has its own */
 } SimCommand;
 
+/* The table, ended by a row without a name. */
+const SimCommand *sim_commands(void);
+/* NULL: there is none of this name. */
+const SimCommand *sim_command_find(const char *name);
+
 int sim_command_run(int count, char **words);
 int sim_command_check(int count, char **words);
 int sim_command_explain(int count, char **words);
