@@ -7,6 +7,7 @@
 #ifndef SIM_COMMAND_H
 #define SIM_COMMAND_H
 
+#include "option.h"
 #include "run.h"
 
 typedef int (*SimCommandFunc)(int count, char **words);
@@ -16,13 +17,18 @@ typedef struct SimCommand {
     const char *usage; /* what follows the name: "[options] FILE" */
     const char *brief; /* one line, no full stop */
     SimCommandFunc run;
-    const struct SimOption *options; /* for help and completion; NULL: it has its own */
+    const SimOption *options; /* for help and completion; NULL: it has its own */
 } SimCommand;
 
 /* The table, ended by a row without a name. */
 const SimCommand *sim_commands(void);
 /* NULL: there is none of this name. */
 const SimCommand *sim_command_find(const char *name);
+
+/* The option tables of commands that are not written in this folder. */
+extern const SimOption sim_command_place_options[];
+extern const SimOption sim_command_slot_options[];
+extern const SimOption sim_command_balance_options[];
 
 int sim_command_run(int count, char **words);
 int sim_command_check(int count, char **words);

@@ -8,7 +8,8 @@
 #include "option.h"
 
 static const SimCommand commands[] = {
-    {"slot", "[KEY...]", "Print the slot of each key", sim_command_slot, NULL},
+    {"slot", "[options] [KEY...]", "Print the slot of each key", sim_command_slot,
+     sim_command_slot_options},
     {"help", "[COMMAND]", "Say how a command is used", sim_command_help, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -197,10 +197,11 @@ test_ring_cv_closed_form(void)
     }
     rms = sim_stats_summary_rms(cv, RINGS);
 
-    T_TRUE(near(sim_stats_ring_cv(10, 160, 0), 0.0750, 0.00005));
-    T_TRUE(near(sim_stats_ring_cv(100, 160, 0), 0.0787, 0.00005));
-    T_TRUE(near(sim_stats_ring_cv(1000, 160, 0), 0.0790, 0.00005));
-    T_TRUE(near(rms.mean, sim_stats_ring_cv(NODES, POINTS, 0), 1.7 * (rms.high - rms.low) / 2));
+    T_TRUE(near(sim_stats_nearest_cv(100, 160) / sim_stats_ring_cv(100, 160), 0.707, 0.0005));
+    T_TRUE(near(sim_stats_ring_cv(10, 160), 0.0750, 0.00005));
+    T_TRUE(near(sim_stats_ring_cv(100, 160), 0.0787, 0.00005));
+    T_TRUE(near(sim_stats_ring_cv(1000, 160), 0.0790, 0.00005));
+    T_TRUE(near(rms.mean, sim_stats_ring_cv(NODES, POINTS), 1.7 * (rms.high - rms.low) / 2));
 }
 
 /* Chi-square: 16.92 at 9 degrees of freedom has 5 %. */

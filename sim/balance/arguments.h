@@ -1,7 +1,4 @@
-/* arguments.h - the command line of one subcommand: GOption, and an answer to a slip.
- *
- * An unknown option is answered with the nearest known one, help goes to standard output, and
- * every fault to standard error as "orrery NAME: what (what to do)".
+/* arguments.h - what the values of options mean, and how faults are told.
  */
 #ifndef SIM_BALANCE_ARGUMENTS_H
 #define SIM_BALANCE_ARGUMENTS_H
@@ -11,17 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct SimArguments {
-    const char *command;         /* "place" */
-    const char *usage;           /* "[options] [KEY...]" */
-    const char *summary;         /* one sentence */
-    const char *description;     /* what stands below the options */
-    const GOptionEntry *entries; /* without --help */
-} SimArguments;
-
-/* Fills the entries' variables from the words behind the command's name. True: go on. False:
- * `exit_code` is what to return, 0 after help, 64 after a message. */
-bool sim_arguments_parse(const SimArguments *self, int count, char **words, int *exit_code);
 /* Prints the fault and frees it; returns the exit code that it carries. */
 int sim_arguments_fault(const char *command, GError *error);
 

@@ -4,14 +4,16 @@
 #include "arguments.h"
 #include "fault.h"
 #include "keystream.h"
+#include "option.h"
 #include <orrery/slots.h>
 #include <unistd.h>
 
-typedef struct Options {
-    gboolean nul;
-    gboolean hex;
-    char **keys;
-} Options;
+const SimOption sim_command_slot_options[] = {
+    {"null", '0', NULL, "Keys on standard input end with a NUL, not a newline"},
+    {"hex", 0, NULL, "Keys are written in hex"},
+    {"help", 'h', NULL, "Show this help"},
+    {NULL, 0, NULL, NULL},
+};
 
 static void
 write_slot(SimWriter *out, OrrBytes shown, uint16_t slot)
@@ -55,33 +57,17 @@ answer(SimKeystream *stream, SimWriter *out)
 int
 sim_command_slot(int count, char **words)
 {
-    Options options = {0};
-    const GOptionEntry entries[] = {
-        {"null", '0', 0, G_OPTION_ARG_NONE, &options.nul,
-         "Keys on standard input end with a NUL, not a newline", NULL},
-        {"hex", 0, 0, G_OPTION_ARG_NONE, &options.hex, "Keys are written in hex", NULL},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys, NULL, NULL},
-        G_OPTION_ENTRY_NULL,
-    };
-    const SimArguments arguments = {
-        .command = "slot",
-        .usage = "[KEY...]",
-        .summary = "Prints each key, a tab and its slot of 16384, as CLUSTER KEYSLOT does.",
-        .description = "Without KEY, keys are read from standard input, one a line. An empty\n"
-                       "line is the empty key. Exit codes: 0 done, 64 usage, 65 a key that is\n"
-                       "not hex, 74 reading or writing failed.\n",
-        .entries = entries,
-    };
-    int exit_code = 0;
+    g_autoptr(SimOptions) options =
+        sim_options_parse("slot", sim_command_slot_options, count, words);
+    g_autoptr(SimKeystream) stream = NULL;
+    g_autofree SimWriter *out = NULL;
 
-    if (sim_arguments_parse(&arguments, count, words, &exit_code)) {
-        size_t key_count = options.keys != NULL ? g_strv_length(options.keys) : 0;
-        g_autoptr(SimKeystream) stream = sim_keystream_new(
-            options.keys, key_count, STDIN_FILENO, options.nul ? '\0' : '\n', options.hex);
-        g_autofree SimWriter *out = sim_writer_new(STDOUT_FILENO);
-
-        exit_code = answer(stream, out);
+    if (options == NULL) {
+        return SIM_EXIT_USAGE;
     }
-    g_strfreev(options.keys);
-    return exit_code;
+    stream = sim_keystream_new(sim_options_words(options), STDIN_FILENO,
+                               sim_options_has(options, "null") ? '\0' : '\n',
+                               sim_options_has(options, "hex"));
+    out = sim_writer_new(STDOUT_FILENO);
+    return answer(stream, out);
 }

@@ -7,7 +7,7 @@
 #define READ_SIZE ((size_t)1 << 16)
 
 struct SimKeystream {
-    char **words;
+    char *const *words;
     size_t word_count;
     size_t word_next;
     int descriptor;
@@ -27,16 +27,18 @@ struct SimKeystream {
 };
 
 SimKeystream *
-sim_keystream_new(char **words, size_t word_count, int descriptor, char ending, bool hex)
+sim_keystream_new(char *const *words, int descriptor, char ending, bool hex)
 {
     SimKeystream *stream = g_new0(SimKeystream, 1);
 
     stream->words = words;
-    stream->word_count = word_count;
+    while (words[stream->word_count] != NULL) {
+        stream->word_count++;
+    }
     stream->descriptor = descriptor;
     stream->ending = ending;
     stream->hex = hex;
-    stream->ended = word_count > 0;
+    stream->ended = stream->word_count > 0;
     stream->decoded = g_string_new(NULL);
     return stream;
 }

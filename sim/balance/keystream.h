@@ -19,10 +19,10 @@
 
 typedef struct SimKeystream SimKeystream;
 
-/* `words` are the keys of the command line, lent; `word_count` 0 reads `descriptor` instead.
- * `ending` is '\n' or 0. With `hex` each key is an even number of hex digits. */
-SimKeystream *sim_keystream_new(char **words, size_t word_count, int descriptor, char ending,
-                                bool hex);
+/* `words` are the keys of the command line, NULL-terminated, lent; none of them reads
+ * `descriptor` instead. `ending` is '\n' or 0. With `hex` each key is an even number of hex
+ * digits. */
+SimKeystream *sim_keystream_new(char *const *words, int descriptor, char ending, bool hex);
 void sim_keystream_free(SimKeystream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimKeystream, sim_keystream_free)
 

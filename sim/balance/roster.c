@@ -82,57 +82,66 @@ parse_number(const Field *field, uint64_t limit, uint64_t *number)
 }
 
 static bool
-check_port(const Place *place, const Field *name, size_t colon, GError **error)
+parse_port(const Place *place, const Field *name, size_t colon, uint16_t *port, GError **error)
 {
-    Field port = {name->begin + colon + 1, name->size - colon - 1, name->column + colon + 1};
+    Field digits = {name->begin + colon + 1, name->size - colon - 1, name->column + colon + 1};
     uint64_t number = 0;
 
-    if (!parse_number(&port, 65535, &number) || number == 0) {
-        return refuse(error, place, port.column, "port '%.*s' of %.*s is not 1 to 65535",
-                      (int)port.size, port.begin, (int)name->size, name->begin);
+    if (!parse_number(&digits, 65535, &number) || number == 0) {
+        return refuse(error, place, digits.column, "port '%.*s' of %.*s is not 1 to 65535",
+                      (int)digits.size, digits.begin, (int)name->size, name->begin);
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool
+check_bytes(const Place *place, const Field *field, GError **error)
+{
+    if (field->size > SIM_ROSTER_NAME_SIZE_MAX) {
+        return refuse(error, place, field->column, "a name of %zu bytes; at most %u",
+                      field->size, SIM_ROSTER_NAME_SIZE_MAX);
+    }
+    for (size_t i = 0; i < field->size; i++) {
+        if ((unsigned char)field->begin[i] < 0x20 || field->begin[i] == 0x7f) {
+            return refuse(error, place, field->column + i, "control byte 0x%02x in a name",
+                          (unsigned char)field->begin[i]);
+        }
     }
     return true;
 }
 
 /* name[:port]. The last colon begins a port where it is the only one or follows a bracket: an
- * IPv6 address without brackets has several and is a name as it stands. */
+ * IPv6 address without brackets has several and is a name as it stands. `*name_size` is what
+ * comes before the port. */
 static bool
-check_name(const Place *place, const Field *name, GError **error)
+parse_name(const Place *place, const Field *name, size_t *name_size, uint16_t *port,
+           GError **error)
 {
     const char *colon = memchr(name->begin, ':', name->size);
     const char *bracket = memchr(name->begin, ']', name->size);
-    size_t at = 0;
+    size_t at = colon != NULL ? (size_t)(colon - name->begin) : name->size;
 
-    if (name->size > SIM_ROSTER_NAME_SIZE_MAX) {
-        return refuse(error, place, name->column, "a name of %zu bytes; at most %u", name->size,
-                      SIM_ROSTER_NAME_SIZE_MAX);
+    *name_size = name->size;
+    if (!check_bytes(place, name, error)) {
+        return false;
     }
-    for (size_t i = 0; i < name->size; i++) {
-        if ((unsigned char)name->begin[i] < 0x20 || name->begin[i] == 0x7f) {
-            return refuse(error, place, name->column + i, "control byte 0x%02x in a name",
-                          (unsigned char)name->begin[i]);
-        }
-    }
-    if (colon == name->begin) {
+    if (at == 0) {
         return refuse(error, place, name->column, "a port without a name before it");
     }
     if (name->begin[0] == '[' && bracket != NULL) {
         at = (size_t)(bracket + 1 - name->begin);
-        if (at == name->size) {
-            return true;
-        }
-        if (name->begin[at] != ':') {
+        if (at < name->size && name->begin[at] != ':') {
             return refuse(error, place, name->column + at, "expected ':' and a port after ']'");
         }
-        return check_port(place, name, at, error);
+    } else if (at < name->size && memchr(colon + 1, ':', name->size - at - 1) != NULL) {
+        return true;
     }
-    if (colon != NULL) {
-        at = (size_t)(colon - name->begin);
-        if (memchr(colon + 1, ':', name->size - at - 1) == NULL) {
-            return check_port(place, name, at, error);
-        }
+    if (at == name->size) {
+        return true;
     }
-    return true;
+    *name_size = at;
+    return parse_port(place, name, at, port, error);
 }
 
 static bool
@@ -142,15 +151,11 @@ parse_weight(const Place *place, const Field *field, uint32_t *weight, GError **
 
     if (!parse_number(field, SIM_ROSTER_WEIGHT_MAX, &number)) {
         return refuse(error, place, field->column,
-                      "weight '%.*s' is not a whole number of 1 to %u%s", (int)field->size,
+                      "weight '%.*s' is not a whole number of 0 to %u%s", (int)field->size,
                       field->begin, SIM_ROSTER_WEIGHT_MAX,
                       memchr(field->begin, '.', field->size) != NULL
                           ? "; multiply all weights by 10 or 100"
                           : "");
-    }
-    if (number == 0) {
-        return refuse(error, place, field->column,
-                      "weight 0: a node that is to get no keys is left out of the file");
     }
     *weight = (uint32_t)number;
     return true;
@@ -162,6 +167,7 @@ parse_member(const Place *place, const char *line, size_t size, SimMember *membe
 {
     Field fields[FIELDS_MAX + 1];
     size_t count = split_fields(line, size, fields);
+    size_t name_size = 0;
 
     if (count > FIELDS_MAX) {
         return refuse(error, place, fields[FIELDS_MAX].column,
@@ -169,11 +175,13 @@ parse_member(const Place *place, const char *line, size_t size, SimMember *membe
                       (int)fields[FIELDS_MAX].size, fields[FIELDS_MAX].begin);
     }
     *member = (SimMember){.weight = 1, .line = place->line};
-    if (!check_name(place, &fields[0], error) ||
-        (count > 1 && !parse_weight(place, &fields[1], &member->weight, error))) {
+    if (!parse_name(place, &fields[0], &name_size, &member->port, error) ||
+        (count > 1 && !parse_weight(place, &fields[1], &member->weight, error)) ||
+        (count > 2 && !check_bytes(place, &fields[2], error))) {
         return false;
     }
-    member->name = g_strndup(fields[0].begin, fields[0].size);
+    member->label = g_strndup(fields[0].begin, fields[0].size);
+    member->name = g_strndup(fields[0].begin, name_size);
     member->zone = count > 2 ? g_strndup(fields[2].begin, fields[2].size) : NULL;
     return true;
 }
@@ -206,6 +214,7 @@ member_clear(gpointer data)
 {
     SimMember *member = data;
 
+    g_free(member->label);
     g_free(member->name);
     g_free(member->zone);
 }
@@ -235,17 +244,17 @@ parse_lines(const char *path, const char *text, size_t size, GArray *members, GE
             return false;
         }
         g_array_append_val(members, member);
-        first = GPOINTER_TO_SIZE(g_hash_table_lookup(lines, member.name));
+        first = GPOINTER_TO_SIZE(g_hash_table_lookup(lines, member.label));
         if (first > 0) {
             return refuse(error, &place, 1,
                           "%s is on line %zu already; a heavier node has a"
                           " higher weight, not two lines",
-                          member.name, first);
+                          member.label, first);
         }
         if (members->len > SIM_ROSTER_NODES_MAX) {
             return refuse(error, &place, 1, "more than %u nodes", SIM_ROSTER_NODES_MAX);
         }
-        g_hash_table_insert(lines, member.name, GSIZE_TO_POINTER(place.line));
+        g_hash_table_insert(lines, member.label, GSIZE_TO_POINTER(place.line));
     }
     if (members->len == 0) {
         place.line = MAX(place.line, 1);
@@ -298,6 +307,7 @@ sim_roster_generate(size_t count, uint64_t salt)
         roster->members[i].name =
             salt == 0 ? g_strdup_printf("node-%zu", i)
                       : g_strdup_printf("node-%" G_GUINT64_FORMAT "-%zu", salt, i);
+        roster->members[i].label = g_strdup(roster->members[i].name);
         roster->members[i].weight = 1;
     }
     return roster;
@@ -328,12 +338,25 @@ sim_roster_weight_sum(const SimRoster *roster)
 }
 
 size_t
-sim_roster_find(const SimRoster *roster, const char *name)
+sim_roster_find(const SimRoster *roster, const char *label)
 {
     size_t at = 0;
 
-    while (at < roster->count && strcmp(roster->members[at].name, name) != 0) {
+    while (at < roster->count && strcmp(roster->members[at].label, label) != 0) {
         at++;
     }
     return at;
+}
+
+OrrPlacementNode
+sim_roster_node(const SimRoster *roster, size_t index)
+{
+    const SimMember *member = &roster->members[index];
+
+    return (OrrPlacementNode){
+        .name = orr_bytes_of_string(member->name),
+        .port = member->port,
+        .weight = member->weight,
+        .zone = member->zone != NULL ? orr_bytes_of_string(member->zone) : ORR_BYTES_EMPTY,
+    };
 }

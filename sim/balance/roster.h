@@ -7,22 +7,23 @@
  *     cache-2             300
  *     [2001:db8::7]:6379
  *
- * The name keeps its port: the dialects of ketama hash it as it stands. Weight 1 and no zone
- * where they are left out. The order of the lines is the order of the nodes.
+ * Weight 1 and no zone where they are left out. A node of weight 0 stands by and is given no
+ * keys. The order of the lines is the order of the nodes.
  */
 #ifndef SIM_BALANCE_ROSTER_H
 #define SIM_BALANCE_ROSTER_H
 
 #include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <orrery/placement.h>
 
-#define SIM_ROSTER_WEIGHT_MAX 1000000u
-#define SIM_ROSTER_NAME_SIZE_MAX 255u /* bytes */
-#define SIM_ROSTER_NODES_MAX 100000u
+#define SIM_ROSTER_WEIGHT_MAX UINT32_MAX
+#define SIM_ROSTER_NAME_SIZE_MAX ORR_PLACEMENT_NAME_MAX /* bytes */
+#define SIM_ROSTER_NODES_MAX ORR_PLACEMENT_NODES_MAX
 
 typedef struct SimMember {
-    char *name; /* with its port where it has one */
+    char *label;   /* as it stands in the file: with its port where it has one */
+    char *name;    /* without the port */
+    uint16_t port; /* 0: none */
     uint32_t weight;
     char *zone;  /* or NULL */
     size_t line; /* of the file; 0: generated */
@@ -46,7 +47,9 @@ void sim_roster_free(SimRoster *roster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimRoster, sim_roster_free)
 
 uint64_t sim_roster_weight_sum(const SimRoster *roster);
-/* The number of the member called so, or roster->count. O(n). */
-size_t sim_roster_find(const SimRoster *roster, const char *name);
+/* The index of the member with that label, or roster->count. O(n). */
+size_t sim_roster_find(const SimRoster *roster, const char *label);
+/* What the core is told of a member; the bytes are the roster's. */
+OrrPlacementNode sim_roster_node(const SimRoster *roster, size_t index);
 
 #endif

@@ -208,12 +208,30 @@ sim_stats_ks_p(double distance, size_t count)
 }
 
 double
-sim_stats_ring_cv(double nodes, double points, double keys)
+sim_stats_ring_cv(double nodes, double points)
 {
-    double square = (nodes - 1) / (nodes * points + 1);
+    return sqrt((nodes - 1) / (nodes * points + 1));
+}
 
-    if (keys > 0) {
-        square = square * (1 - 1 / keys) + (nodes - 1) / keys;
-    }
-    return sqrt(square);
+/* A share is sum c_j g_j over the gaps g of all N points, which follow Dirichlet(1, ..., 1), so
+ * E[g^2] = 2 / (N (N + 1)) and E[g g'] = 1 / (N (N + 1)). The part c_j of a gap that is the
+ * node's is half for each end it owns, so sum c_j = points; and
+ * E[share^2] = (N E[c^2] + points^2) / (N (N + 1)). */
+double
+sim_stats_nearest_cv(double nodes, double points)
+{
+    double all = nodes * points;
+    double both = points * (points - 1);
+    double one = points * (all - points) * 2;
+    double c_square = all > 1 ? (both + one / 4) / (all * (all - 1)) : 1;
+    double share_square = (all * c_square + points * points) / (all * (all + 1));
+
+    return sqrt(MAX(0, nodes * nodes * share_square - 1));
+}
+
+/* Keys fall on a node with its share as probability; two different keys independently. */
+double
+sim_stats_seen_cv(double cv, double nodes, double squares)
+{
+    return sqrt(cv * cv * (1 - squares) + (nodes - 1) * squares);
 }

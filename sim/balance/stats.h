@@ -66,8 +66,12 @@ double sim_stats_ks_uniform(double *values, size_t count);
 /* Probability of such a distance or a greater one by chance alone. */
 double sim_stats_ks_p(double distance, size_t count);
 
-/* The closed form: coefficient of variation of the share of a node among `nodes` with `points`
- * points each, seen through `keys` keys of equal popularity; keys 0: exact shares. */
-double sim_stats_ring_cv(double nodes, double points, double keys);
+/* Closed forms. The coefficient of variation of the share of a node among `nodes` with `points`
+ * points each on a random ring, where the next point owns a key, or the nearest. */
+double sim_stats_ring_cv(double nodes, double points);
+double sim_stats_nearest_cv(double nodes, double points);
+/* A share of that variation, seen through keys whose popularities squared sum to `squares`;
+ * 1 / keys where all are equally popular. */
+double sim_stats_seen_cv(double cv, double nodes, double squares);
 
 #endif
