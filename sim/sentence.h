@@ -226,6 +226,9 @@ typedef enum SimPart {
     SIM_PART_TO,           /* moment: and ends */
     SIM_PART_OUTSIDE,      /* flag: without the time that faults last */
     SIM_PART_HOLD,         /* number, ns: must stay so for so long */
+    SIM_PART_FOR,          /* dist: a command is undone after it */
+    SIM_PART_AS,           /* text: the name of a line */
+    SIM_PART_ONCE,         /* flag: only the first time that the trigger holds */
     SIM_PARTS,
 } SimPart;
 

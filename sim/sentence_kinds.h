@@ -111,7 +111,6 @@ typedef enum SimSentenceKind {
     SIM_CHECK_IS_DOWN,           /* WHO */
     SIM_CHECK_REFUSES_WRITES,    /* WHO acknowledges none */
     SIM_CHECK_SERVES_WRITES,     /* WHO */
-    SIM_CHECK_REFUSES_READS,     /* WHO */
     SIM_CHECK_OWNS_NO_SLOT,      /* WHO */
     SIM_CHECK_MEMBERS,           /* of VIEW are exactly WHO */
     SIM_CHECK_IN_NO_LIST,        /* WHO is in no live member list [VIEW] */
@@ -164,9 +163,22 @@ typedef enum SimSentenceKind {
     SIM_CHECK_LWW_EQUAL,
     SIM_CHECK_SLOTS_MOVED,
 
+    SIM_SCOPE_VIEW,
+    SIM_SCOPE_WITHIN,
+    SIM_SCOPE_BETWEEN,
+    SIM_SCOPE_FROM,
+    SIM_SCOPE_UNTIL,
+    SIM_SCOPE_OUTSIDE,
+    SIM_SCOPE_OF,
+    SIM_SCOPE_HOLD,
+    SIM_SCOPE_AT,
+    SIM_MODIFIER_FOR,
+    SIM_MODIFIER_AS,
+    SIM_MODIFIER_ONCE,
+
     /* short clauses that the reader of a scenario turns into other types; never seen outside */
     SIM_CLAUSE_FIRST,
-    SIM_CLAUSE_LAST = SIM_CLAUSE_FIRST + 200,
+    SIM_CLAUSE_LAST = SIM_CLAUSE_FIRST + 200, /* names in grammar_clauses.h */
 } SimSentenceKind;
 
 typedef enum SimClockChoice {
