@@ -33,32 +33,43 @@
 
 ORR_BEGIN_DECLS
 
-/* Where in which history the records after it stand. */
+#define ORR_LOG_META_MAX 1024u
+
+/* What the records after it belong to; bytes that the log keeps and does not look into (the
+ * node puts an encoded OrrLineage here). Each generation begins with one, each snapshot, too.
+ */
 typedef struct OrrLogMeta {
-    uint64_t history; /* of the shard's data, orr_history_of(); changes with its primary */
-    uint64_t offset;  /* of the shard's record stream, before the next record */
-    uint64_t epoch;   /* of the shard */
+    size_t size; /* at most ORR_LOG_META_MAX */
+    uint8_t bytes[ORR_LOG_META_MAX];
 } OrrLogMeta;
 
 typedef struct OrrLog OrrLog;
 
 typedef struct OrrLogRecovery {
     OrrVersion version; /* of the last record */
-    bool meta_found;    /* else `meta` is zero */
-    OrrLogMeta
-        meta; /* at the end: the last one found, its offset moved by the records after it */
-    uint64_t records; /* read from the log */
+    OrrLogMeta meta;    /* the last one; size 0: none */
+    uint64_t records;   /* read from the log */
     uint64_t snapshot_records;
     uint64_t torn_size;           /* bytes of torn tails that were dropped */
     uint32_t generation;          /* newest of any data file; 0: no data files */
+    uint32_t oldest_generation;   /* of any data file */
     uint32_t snapshot_generation; /* 0: none was whole */
     uint64_t sequence;            /* of the last entry of the log */
     char refused[160];            /* with ORR_MALFORMED: which file, which byte, why */
 } OrrLogRecovery;
 
+/* Who wants to see the log as it is read, in its order: first the snapshot's meta, then each
+ * meta and each record (encoded, one at a time) of the logs from its generation on. Records of
+ * the snapshot are not told. Either function may be NULL. */
+typedef struct OrrLogRecoverySink {
+    void *context;
+    void (*meta)(void *context, OrrBytes meta);
+    void (*records)(void *context, OrrBytes encoded_records);
+} OrrLogRecoverySink;
+
 /* Reads the LOG and SNAPSHOT files among `files` (others are skipped) into an empty keyspace.
- * `node` must be the one that wrote them, or none to accept any. A million records take well
- * under two seconds.
+ * `node` must be the one that wrote them, or none to accept any; `sink` may be NULL. A million
+ * records take well under two seconds.
  *
  * ORR_OK         possibly with a torn tail
  * ORR_MALFORMED  damage: the keyspace holds a part, and must not be served
@@ -77,7 +88,7 @@ ORR_API void orr_log_free(OrrLog *log);
 ORR_API void orr_log_record(OrrLog *log, const OrrRecord *record);
 /* The same for a record that is encoded already. */
 ORR_API void orr_log_encoded(OrrLog *log, OrrBytes record);
-/* History or epoch changed. */
+/* Histories changed: from the next record on. */
 ORR_API void orr_log_meta(OrrLog *log, const OrrLogMeta *meta);
 /* Bytes waiting for a flush. */
 ORR_API size_t orr_log_pending(const OrrLog *log);
