@@ -6,15 +6,20 @@
 #ifndef ORRERY_ORRERY_H
 #define ORRERY_ORRERY_H
 
+#include <orrery/anchor.h>
 #include <orrery/bus.h>
+#include <orrery/dx.h>
 #include <orrery/effects.h>
 #include <orrery/event.h>
+#include <orrery/jump.h>
 #include <orrery/keyspace.h>
 #include <orrery/ledger.h>
 #include <orrery/log.h>
+#include <orrery/maglev.h>
+#include <orrery/memento.h>
 #include <orrery/node.h>
-#include <orrery/plant.h>
 #include <orrery/placement.h>
+#include <orrery/plant.h>
 #include <orrery/record.h>
 #include <orrery/replication.h>
 #include <orrery/resp.h>

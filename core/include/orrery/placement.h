@@ -10,12 +10,12 @@
  * orr_placement_algorithms(): whether nodes may have weights, whether any node or only the last
  * may be removed, whether the order of additions shows.
  *
- * Nodes. A node is its name and port: "10.0.0.1" with port 7000 and with port 7001 are two.
- * Each has a number, from 0; a node that leaves gives its number back, and the next newcomer
- * takes the lowest that is free. Numbers are the caller's handle and decide nothing: where
- * candidates are equal (two points on one position of a ring), the name in byte order decides,
- * then the port. add_all() adds in that order too, so a shuffled list gives the same placement,
- * always. Single additions in different orders give the same placement only where
+ * Nodes. A node is its name and port, written "name:port": "10.0.0.1" with port 7000 and with
+ * port 7001 are two. Each has a number, from 0; a node that leaves gives its number back, and
+ * the next newcomer takes the lowest that is free. Numbers are the caller's handle and decide
+ * nothing: where candidates are equal (two points on one position of a ring), the byte order of
+ * "name:port" decides. add_all() adds in that order too, so a shuffled list gives the same
+ * placement, always. Single additions in different orders give the same placement only where
  * `order_free` says so: buckets numbered as they come are how jump, anchor and their kin work.
  *
  * Weights. A node of weight 2 is due twice the keys of one of weight 1; weight 0 stands by and
@@ -202,8 +202,8 @@ ORR_API uint32_t orr_placement_find(const OrrPlacement *placement, OrrBytes key)
 /* The hash of a key, of info->hash_bits bits. */
 ORR_API uint64_t orr_placement_hash(const OrrPlacement *placement, OrrBytes key);
 /* The owner of whatever key has this hash; bits above info->hash_bits are ignored. Where
- * `by_hash` is false (multi-probe, anchor and memento hash a key more than once in their
- * reference dress) it is the owner of the key whose 8 bytes are the number, little-endian. */
+ * `by_hash` is false (multi-probe and memento hash a key's bytes more than once) it is the
+ * owner of the key whose 8 bytes are the number, little-endian. */
 ORR_API uint32_t orr_placement_find_hash(const OrrPlacement *placement, uint64_t hash);
 
 /* The owners of many, in `numbers`, which has room for `count`. The same answers as one by one,

@@ -1,0 +1,39 @@
+/* bids.h - rendezvous bids: which of many nodes bids most for a key, by vectors where there
+ * are.
+ *
+ * A bid is xorshift64*(hash of the key xor hash of the node). Scalar code, AVX2 and AVX-512
+ * find the same winner; of equal bids the earlier node's wins.
+ */
+#ifndef ORR_PLACEMENT_BIDS_H
+#define ORR_PLACEMENT_BIDS_H
+
+#include <orrery/types.h>
+
+/* Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016: the
+ * generator's step from this state, and its multiplier. */
+static inline uint64_t
+bid_of(uint64_t key, uint64_t node)
+{
+    uint64_t x = key ^ node;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    return x * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+typedef struct Bid {
+    uint64_t bid;
+    uint64_t index;
+} Bid;
+
+/* The highest of `count` nodes, at least one. */
+Bid bids_highest(uint64_t key, const uint64_t *nodes, size_t count);
+/* The same for many keys, in `bids`. */
+void bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes,
+                       size_t count, Bid *bids);
+
+/* The same without vectors, for tests and comparison. */
+Bid bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count);
+
+#endif

@@ -1,0 +1,250 @@
+#include "placement/bits.h"
+#include "placement/circle.h"
+#include "placement/md5.h"
+
+#include <math.h>
+
+#define DIGEST_POINTS 4u      /* one point from each four bytes of a digest */
+#define MEMCACHED_PORT 11211u /* left out of what libmemcached hashes */
+#define BATCH 64u
+
+/* RJ/ketama, ketama.c, ketama_create_continuum(): the share in float, the product in double,
+ * and floorf() takes it as a float again. */
+static uint32_t
+digests_libketama(uint32_t weight, uint64_t total, uint32_t count)
+{
+    float share = (float)weight / (float)total;
+    double digests = (double)share * 40.0 * (double)(float)count;
+
+    return (uint32_t)floorf((float)digests);
+}
+
+/* libmemcached 1.1.4, hosts.cc, update_continuum(): all in float, and a little more so that
+ * equal servers do not fall below 40. */
+static uint32_t
+digests_libmemcached(uint32_t weight, uint64_t total, uint32_t count)
+{
+    float share = (float)weight / (float)total;
+    float digests = share * 160.0f / 4.0f * (float)count + 0.0000000001f;
+
+    return (uint32_t)floorf(digests);
+}
+
+/* hashring 3.2, index.js, continuum(): JavaScript has only double. */
+static uint32_t
+digests_hashring(uint32_t weight, uint64_t total, uint32_t count)
+{
+    return (uint32_t)floor((double)weight / (double)total * 40.0 * (double)count);
+}
+
+static void
+count_points(const OrrPlacement *placement, uint32_t *counts,
+             uint32_t (*digests)(uint32_t, uint64_t, uint32_t))
+{
+    for (uint32_t i = 0; i < placement->count; i++) {
+        uint32_t number = placement->by_age[i];
+        uint32_t weight = placement->nodes[number].weight;
+
+        /* Nodes of weight 0 are no servers: the references have none. */
+        counts[number] = weight == 0 ? 0
+                                     : DIGEST_POINTS * digests(weight, placement->total_weight,
+                                                               placement->eligible);
+    }
+}
+
+static void
+count_libketama(const OrrPlacement *placement, uint32_t *counts)
+{
+    count_points(placement, counts, digests_libketama);
+}
+
+static void
+count_libmemcached(const OrrPlacement *placement, uint32_t *counts)
+{
+    count_points(placement, counts, digests_libmemcached);
+}
+
+static void
+count_hashring(const OrrPlacement *placement, uint32_t *counts)
+{
+    count_points(placement, counts, digests_hashring);
+}
+
+/* Digest k is that of "text-k"; many are computed side by side. */
+static void
+place(OrrBytes text, uint32_t count, Point *points)
+{
+    size_t stride = text.size + 11;
+    uint8_t *bytes = g_malloc(BATCH * stride);
+
+    for (uint32_t first = 0; first < count / DIGEST_POINTS; first += BATCH) {
+        uint32_t now = MIN(BATCH, count / DIGEST_POINTS - first);
+        OrrBytes texts[BATCH];
+        Md5 digests[BATCH];
+
+        for (uint32_t k = 0; k < now; k++) {
+            texts[k].data = bytes + k * stride;
+            texts[k].size = circle_point_text(text, first + k, bytes + k * stride);
+        }
+        md5_of_many(texts, now, digests);
+        for (uint32_t i = 0; i < now * DIGEST_POINTS; i++) {
+            points[first * DIGEST_POINTS + i].position =
+                (uint64_t)digests[i / DIGEST_POINTS].word[i % DIGEST_POINTS] << 32;
+        }
+    }
+    g_free(bytes);
+}
+
+static void
+place_text(const OrrPlacement *placement, uint32_t number, uint32_t count, Point *points)
+{
+    place(node_text(placement, number), count, points);
+}
+
+static void
+place_libmemcached(const OrrPlacement *placement, uint32_t number, uint32_t count,
+                   Point *points)
+{
+    const Node *node = &placement->nodes[number];
+    OrrBytes text = node_text(placement, number);
+
+    if (node->port == MEMCACHED_PORT) {
+        text.size = node->name_size;
+    }
+    place(text, count, points);
+}
+
+static const Dialect LIBKETAMA = {count_libketama, place_text};
+static const Dialect LIBMEMCACHED = {count_libmemcached, place_libmemcached};
+static const Dialect HASHRING = {count_hashring, place_text};
+
+static void *
+ketama_new(const OrrPlacement *placement)
+{
+    Circle *circle = g_new(Circle, 1);
+
+    (void)placement;
+    circle_init(circle, 32);
+    return circle;
+}
+
+static void *
+ketama_copy(const void *state)
+{
+    Circle *circle = g_new(Circle, 1);
+
+    circle_copy(circle, state);
+    return circle;
+}
+
+static void
+ketama_free(void *state)
+{
+    circle_clear(state);
+    g_free(state);
+}
+
+static void
+libketama_change(OrrPlacement *placement, const Change *change)
+{
+    circle_change(placement->state, &LIBKETAMA, placement, change);
+}
+
+static void
+libmemcached_change(OrrPlacement *placement, const Change *change)
+{
+    circle_change(placement->state, &LIBMEMCACHED, placement, change);
+}
+
+static void
+hashring_change(OrrPlacement *placement, const Change *change)
+{
+    circle_change(placement->state, &HASHRING, placement, change);
+}
+
+static uint64_t
+ketama_hash(const OrrPlacement *placement, OrrBytes key)
+{
+    (void)placement;
+    return md5_of(key).word[0];
+}
+
+static void
+ketama_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                 uint64_t *hashes)
+{
+    Md5 digests[BATCH];
+
+    (void)placement;
+    for (size_t i = 0; i < count; i += BATCH) {
+        size_t now = MIN(BATCH, count - i);
+
+        md5_of_many(keys + i, now, digests);
+        for (size_t j = 0; j < now; j++) {
+            hashes[i + j] = digests[j].word[0];
+        }
+    }
+}
+
+/* Very small weights may leave nobody with a point: then nobody owns anything, as there. */
+static uint32_t
+ketama_find(const OrrPlacement *placement, uint64_t hash)
+{
+    const Circle *circle = placement->state;
+
+    return circle->points.count != 0 ? points_owner(&circle->points, hash << 32)
+                                     : ORR_PLACEMENT_NO_NODE;
+}
+
+static void
+ketama_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+                 uint32_t *numbers)
+{
+    const Circle *circle = placement->state;
+
+    if (circle->points.count != 0) {
+        points_owners(&circle->points, hashes, count, 32, numbers);
+        return;
+    }
+    memset(numbers, 0xff, count * sizeof *numbers);
+}
+
+static uint32_t
+ketama_next(Walk *walk)
+{
+    const Circle *circle = walk->placement->state;
+    const Points *points = &circle->points;
+
+    if (walk->step == 0) {
+        walk->place[0] = points_find(points, walk->hash << 32);
+    }
+    if (walk->step == points->count) {
+        return ORR_PLACEMENT_NO_NODE;
+    }
+    walk->step++;
+    walk->place[0] = walk->place[0] >= points->count ? 0 : walk->place[0];
+    return points->owners[walk->place[0]++];
+}
+
+static bool
+ketama_shares(const OrrPlacement *placement, uint64_t *shares)
+{
+    circle_shares(placement->state, shares);
+    return true;
+}
+
+static size_t
+ketama_memory_size(const OrrPlacement *placement)
+{
+    return sizeof(Circle) + circle_memory_size(placement->state);
+}
+
+#define KETAMA                                                                                 \
+    .state_new = ketama_new, .state_copy = ketama_copy, .state_free = ketama_free,             \
+    .hash = ketama_hash, .hash_many = ketama_hash_many, .find_hash = ketama_find,              \
+    .find_many = ketama_find_many, .next = ketama_next, .shares = ketama_shares,               \
+    .memory_size = ketama_memory_size
+
+const Kind KIND_KETAMA_LIBKETAMA = {KETAMA, .change = libketama_change};
+const Kind KIND_KETAMA_LIBMEMCACHED = {KETAMA, .change = libmemcached_change};
+const Kind KIND_KETAMA_HASHRING = {KETAMA, .change = hashring_change};

@@ -1,0 +1,78 @@
+/* points.h - points on a circle of 2^64 positions, each with an owner, found in O(1) expected.
+ *
+ * Sorted by position, then by the owner's rank, so that equal positions have one order whoever
+ * came first. An index on the top bits of a position says where in the sorted array to begin;
+ * there are about as many entries as points, so on average less than one point is passed by.
+ *
+ *     index[h >> shift] --.
+ *     positions  ... p p p p p p p ...  (+ padding that is never below a hash)
+ *     owners     ... A B A C C B A ...  (+ the first owner again: the circle closes)
+ *
+ * Memory: 12 bytes a point and 4 bytes an entry of the index.
+ */
+#ifndef ORR_PLACEMENT_POINTS_H
+#define ORR_PLACEMENT_POINTS_H
+
+#include <orrery/types.h>
+
+#define POINTS_PAD 4u
+
+typedef struct Point {
+    uint64_t position;
+    uint32_t owner;
+} Point;
+
+typedef struct Points {
+    uint64_t *positions; /* count + POINTS_PAD */
+    uint32_t *owners;    /* count + POINTS_PAD */
+    uint32_t *index;     /* entries + 1 */
+    size_t count;
+    size_t entries; /* a power of two, at least 2 */
+    unsigned shift; /* 64 - log2(entries) */
+} Points;
+
+void points_init(Points *points);
+void points_clear(Points *points);
+void points_copy(Points *points, const Points *from);
+size_t points_memory_size(const Points *points);
+
+/* Adds `count` points, sorting those and merging them with what is here. `rank` is indexed by
+ * owner. O(all points), without sorting what is sorted. Reorders `added`. */
+void points_merge(Points *points, Point *added, size_t count, const uint32_t *rank);
+/* Removes all points of this owner. O(all points). */
+void points_remove(Points *points, uint32_t owner);
+
+/* Of a bucket that a bad hash has filled: the first at or after `hash`, from `low` on. */
+size_t points_search(const Points *points, uint64_t hash, size_t low);
+
+/* The first point at or after `hash`: below count, or count where the circle begins anew
+ * (owners[count] is owners[0]). At least one point. Four comparisons without a branch; only the
+ * loop behind them can be mispredicted, and seldom runs. */
+static inline size_t
+points_find(const Points *points, uint64_t hash)
+{
+    size_t low = points->index[hash >> points->shift];
+    const uint64_t *p = points->positions + low;
+    size_t passed = (size_t)(p[0] < hash) + (p[1] < hash) + (p[2] < hash) + (p[3] < hash);
+
+    if (__builtin_expect(passed == POINTS_PAD, 0)) {
+        return points_search(points, hash, low + POINTS_PAD);
+    }
+    return low + passed;
+}
+
+static inline uint32_t
+points_owner(const Points *points, uint64_t hash)
+{
+    return points->owners[points_find(points, hash)];
+}
+
+/* The owners of many; batches hide the time that memory takes. */
+void points_owners(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
+                   uint32_t *owners);
+
+/* The length of the arc before point i: of the hashes that point i owns. One point owns the
+ * whole circle, told as 2^64 - 1. */
+uint64_t points_arc(const Points *points, size_t i);
+
+#endif

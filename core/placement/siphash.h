@@ -1,0 +1,12 @@
+/* siphash.h - SipHash-2-4 with a key of 128 bits (k0, k1), 64 bits of answer.
+ *
+ * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012, section 2.
+ */
+#ifndef ORR_PLACEMENT_SIPHASH_H
+#define ORR_PLACEMENT_SIPHASH_H
+
+#include <orrery/types.h>
+
+uint64_t siphash_2_4(uint64_t k0, uint64_t k1, OrrBytes bytes);
+
+#endif
