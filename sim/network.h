@@ -128,7 +128,8 @@ uint32_t sim_network_add_group(SimNetwork *network);
 void sim_network_join_group(SimNetwork *network, uint32_t group, SimEndpoint endpoint);
 
 /* The process at `endpoint` dies or starts. When it dies its connections are reset; what it
- * had sent still arrives. Saying the same twice changes nothing. */
+ * had sent still arrives. Saying the same twice changes nothing, nor does
+ * starting one on a host without power. */
 void sim_network_set_process(SimNetwork *network, OrrTime now_ns, SimEndpoint endpoint,
                              bool up);
 /* The host loses or regains power. When it dies its process dies silently; when it comes back
@@ -202,8 +203,9 @@ typedef uint32_t SimFaultName;
 OrrStatus sim_network_add_rule(SimNetwork *network, OrrTime now_ns, SimFaultName name,
                                SimSelector from, SimSelector to, const SimRule *rule);
 
-/* Takes away every rule laid under `name`; held datagrams that no other hold keeps go on at
- * once, in order, with their latency still before them. ORR_OK, or ORR_NOT_FOUND. */
+/* Takes away every rule laid under `name`; datagrams that no other hold keeps arrive at
+ * once, in order; connections that a cut stopped go on with their next retransmission. ORR_OK,
+ * or ORR_NOT_FOUND. */
 OrrStatus sim_network_heal(SimNetwork *network, OrrTime now_ns, SimFaultName name);
 
 /* True when no datagram sent now from -> to would arrive: cut or host down. */
@@ -215,13 +217,14 @@ bool sim_network_is_cut(SimNetwork *network, SimEndpoint from, SimEndpoint to);
  *
  * ORR_OK       on its way, or lost as the rules say: the sender cannot know
  * ORR_INVALID  a CONTROL frame above ORR_CONTROL_FRAME_MAX, a DATA frame above
- *              ORR_DATA_FRAME_MAX, an unknown endpoint; nothing was sent
+ *              ORR_DATA_FRAME_MAX, DATA to itself, an unknown endpoint; nothing was sent
  * ORR_REFUSED  the process at `from` is not up; nothing was sent
  */
 OrrStatus sim_network_send(SimNetwork *network, OrrTime now_ns, SimEndpoint from,
                            SimEndpoint to, OrrLane lane, OrrBytes frame);
 
-/* A client at `from` dials the process at `to`; news comes through handlers->connection. */
+/* A client at `from` dials the process at `to`; news comes through handlers->connection. 0 when
+ * there is no process at `from`. */
 SimConnection sim_network_connect(SimNetwork *network, OrrTime now_ns, SimEndpoint from,
                                   SimEndpoint to);
 
