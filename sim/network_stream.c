@@ -435,15 +435,11 @@ on_dial(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
             return;
         }
     }
-    bool dialled_too = self->state[here] == END_DIALLING;
-
     self->state[here] = END_UP;
     self->host_boot[here] = sim_net_endpoint(net, self->at[here])->host_boot;
-    if (dialled_too) {
-        flush_unsent(net, now_ns, self, here);
-    } else {
-        transmit_kind(net, now_ns, self, here, FRAME_ACCEPT);
-    }
+    transmit_kind(net, now_ns, self, here,
+                  FRAME_ACCEPT); /* its own SYN may have been refused */
+    flush_unsent(net, now_ns, self, here);
     tell(net, now_ns, self, here, SIM_CONNECTION_UP);
 }
 
