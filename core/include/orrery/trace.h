@@ -42,7 +42,7 @@ typedef enum OrrTraceKind {
     ORR_TRACE_SYNC_PARTIAL,     /* other; value: offset continued from */
     ORR_TRACE_SYNC_REFUSED,     /* other; text: why (busy, older generation, self, ...) */
     ORR_TRACE_WRITE_DROPPED,    /* the loss ledger: text: key; epoch: version; value: wall ms */
-    ORR_TRACE_LEDGER_CLOSED,    /* shard, epoch; count: writes listed; value: 1 if cut short */
+    ORR_TRACE_LEDGER_CLOSED,    /* shard, epoch; count: writes listed; value: 1 if not exact */
     ORR_TRACE_SLOW,             /* other: the peer; value: latency ns; majority agrees */
     ORR_TRACE_SLOW_OVER,        /* other: the peer */
     ORR_TRACE_CLOCK_HELD,       /* value: ms by which the host's wall clock is not believed */
