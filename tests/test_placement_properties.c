@@ -1,0 +1,682 @@
+#include "placement_rig.h"
+
+#include <math.h>
+
+static const OrrPlacementInfo *infos;
+static size_t info_count;
+
+/* Runs `check` for every algorithm, naming the one that is wrong. */
+static void
+for_all(void (*check)(const OrrPlacementInfo *info))
+{
+    infos = orr_placement_algorithms(&info_count);
+    T_EQ(info_count, ORR_PLACEMENT_ALGORITHM_COUNT);
+    for (size_t i = 0; i < info_count; i++) {
+        unsigned before = CU_get_number_of_failures();
+
+        check(&infos[i]);
+        if (CU_get_number_of_failures() != before) {
+            printf("  ... in %s\n", infos[i].name);
+        }
+    }
+}
+
+static uint32_t before[KEYS];
+static uint32_t after[KEYS];
+
+static unsigned
+count_moves(void)
+{
+    unsigned moves = 0;
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        moves += before[i] != after[i];
+    }
+    return moves;
+}
+
+static void
+check_names(const OrrPlacementInfo *info)
+{
+    T_TRUE(info == orr_placement_algorithm_named(orr_bytes_of_string(info->name)));
+    T_TRUE(strlen(info->description) > 20);
+    T_EQ(info->algorithm, info - infos);
+}
+
+/* Every algorithm is found by its name, says what it is, and sits where its number says. */
+static void
+test_algorithms_are_listed(void)
+{
+    for_all(check_names);
+    T_TRUE(orr_placement_algorithm_named(orr_bytes_of_string("rings")) == NULL);
+    T_TRUE(orr_placement_algorithm_named(ORR_BYTES_EMPTY) == NULL);
+}
+
+static void
+check_newcomer(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_of(info->algorithm, 20);
+
+    rig_owners(placement, before);
+    T_EQ(rig_add(placement, 777, 1, NULL), ORR_OK);
+    rig_owners(placement, after);
+    for (unsigned i = 0; i < KEYS && info->minimal; i++) {
+        T_TRUE(after[i] == before[i] || after[i] == 777);
+    }
+    /* due is one in 21: 190 of 4000 keys; a ring's share varies by a tenth or so */
+    unsigned moves = count_moves();
+    T_TRUE(moves > 60);
+    T_TRUE(moves < (info->minimal ? 480 : 800) || info->algorithm == ORR_PLACEMENT_MODULO);
+    orr_placement_free(placement);
+}
+
+/* Who comes takes a fair part of the keys, and nothing moves between the others. */
+static void
+test_newcomer_takes_only_for_itself(void)
+{
+    for_all(check_newcomer);
+}
+
+static unsigned
+victim_of(const OrrPlacementInfo *info, const OrrPlacement *placement)
+{
+    uint32_t number =
+        info->removes_any ? rig_number(placement, 7) : orr_placement_last(placement);
+    OrrPlacementNode node;
+
+    T_REQUIRE(orr_placement_node(placement, number, &node));
+    return (unsigned)strtoul((const char *)node.name.data + 5, NULL, 10);
+}
+
+static void
+check_leaver(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_of(info->algorithm, 20);
+    unsigned victim = victim_of(info, placement);
+    uint64_t digest = orr_placement_digest(placement);
+
+    rig_owners(placement, before);
+    T_EQ(orr_placement_remove(placement, rig_number(placement, victim)), ORR_OK);
+    rig_owners(placement, after);
+    for (unsigned i = 0; i < KEYS; i++) {
+        T_TRUE(after[i] != victim);
+        T_TRUE(after[i] == before[i] || before[i] == victim || !info->minimal);
+    }
+    T_TRUE(orr_placement_digest(placement) != digest);
+    T_EQ(rig_add(placement, victim, 1, NULL), ORR_OK);
+    T_TRUE(!info->recovers || orr_placement_digest(placement) == digest);
+    orr_placement_free(placement);
+}
+
+/* Of who goes only its own keys move; and when it comes back, all is as it was. */
+static void
+test_leaver_moves_only_its_own_and_recovers(void)
+{
+    for_all(check_leaver);
+}
+
+static void
+check_order(const OrrPlacementInfo *info)
+{
+    static const unsigned orders[3][6] = {
+        {0, 1, 2, 3, 4, 5}, {5, 3, 1, 0, 2, 4}, {2, 5, 4, 1, 3, 0}};
+    uint64_t digest[3];
+
+    for (unsigned o = 0; o < 3; o++) {
+        OrrPlacement *placement = rig_new(info->algorithm);
+        for (unsigned i = 0; i < 6; i++) {
+            T_EQ(rig_add(placement, orders[o][i], info->weighted ? 1 + orders[o][i] % 3 : 1,
+                         orders[o][i] % 2 != 0 ? "a" : "b"),
+                 ORR_OK);
+        }
+        digest[o] = orr_placement_digest(placement);
+        orr_placement_free(placement);
+    }
+    T_EQ(digest[0] == digest[1] && digest[1] == digest[2], info->order_free);
+}
+
+/* Where the table says so, the order of additions does not show; where not, it does. */
+static void
+test_order_of_additions(void)
+{
+    for_all(check_order);
+}
+
+static void
+check_shuffled_list(const OrrPlacementInfo *info)
+{
+    static const char *const names[] = {"d", "a", "e", "c", "b"};
+    OrrPlacementNode nodes[5] = {0};
+    uint64_t digest = 0;
+
+    for (unsigned turn = 0; turn < 5; turn++) {
+        OrrPlacement *placement = rig_new(info->algorithm);
+        for (unsigned i = 0; i < 5; i++) {
+            nodes[i].name = orr_bytes_of_string(names[(i + turn) % 5]);
+            nodes[i].weight = 3;
+        }
+        T_EQ(orr_placement_add_all(placement, nodes, 5, NULL), ORR_OK);
+        T_TRUE(turn == 0 || orr_placement_digest(placement) == digest);
+        digest = orr_placement_digest(placement);
+        orr_placement_free(placement);
+    }
+}
+
+/* A list of nodes gives the same placement in any order, with every algorithm. */
+static void
+test_shuffled_list_is_the_same_list(void)
+{
+    for_all(check_shuffled_list);
+}
+
+static void
+check_batch(const OrrPlacementInfo *info)
+{
+    static OrrBytes keys[KEYS];
+    static char texts[KEYS][24];
+    static uint64_t hashes[KEYS];
+    OrrPlacement *placement = rig_of(info->algorithm, 37);
+
+    if (info->weighted) {
+        T_EQ(orr_placement_reweigh(placement, 3, 5), ORR_OK);
+        T_EQ(orr_placement_reweigh(placement, 4, 0), ORR_OK);
+    }
+    for (unsigned i = 0; i < KEYS; i++) {
+        keys[i] = rig_key(i, texts[i]);
+        hashes[i] = orr_placement_hash(placement, keys[i]);
+    }
+    for (unsigned size = 0; size < 200; size += 13) {
+        orr_placement_find_batch(placement, keys + size, size, before);
+        orr_placement_find_hash_batch(placement, hashes + size, size, after);
+        for (unsigned i = 0; i < size; i++) {
+            T_EQ(before[i], orr_placement_find(placement, keys[size + i]));
+            T_EQ(after[i], orr_placement_find_hash(placement, hashes[size + i]));
+            T_TRUE(!info->by_hash || before[i] == after[i]);
+        }
+    }
+    orr_placement_free(placement);
+}
+
+/* Many keys at once have the owners that each has alone. */
+static void
+test_batches_agree_with_single_lookups(void)
+{
+    for_all(check_batch);
+}
+
+/* Keys per node of 40,000 random hashes or keys. */
+static void
+tally(const OrrPlacement *placement, unsigned *counts, unsigned draws)
+{
+    OrrRng rng = orr_rng_new(11);
+
+    for (unsigned i = 0; i < draws; i++) {
+        uint64_t bits = orr_rng_next(&rng);
+        uint32_t number = orr_placement_find(placement, orr_bytes(&bits, sizeof bits));
+        T_REQUIRE(number < orr_placement_number_limit(placement));
+        counts[number]++;
+    }
+}
+
+static void
+check_weights(const OrrPlacementInfo *info)
+{
+    enum { NODES = 12, DRAWS = 60000 };
+    OrrPlacement *placement = rig_new(info->algorithm);
+    unsigned counts[NODES] = {0};
+    double total = 0;
+    double worst = 0;
+    double chi2 = 0;
+
+    for (unsigned i = 0; i < NODES; i++) {
+        uint32_t weight = info->weighted ? 1 + i % 4 : 1;
+        T_EQ(rig_add(placement, i, weight, NULL), ORR_OK);
+        total += weight;
+    }
+    tally(placement, counts, DRAWS);
+    for (uint32_t i = 0; i < NODES; i++) {
+        OrrPlacementNode node;
+        T_TRUE(orr_placement_node(placement, i, &node));
+        double due = node.weight / total * DRAWS;
+        worst = fmax(worst, fabs(counts[i] / due - 1));
+        chi2 += (counts[i] - due) * (counts[i] - due) / due;
+    }
+    if (info->hash_exact) {
+        T_TRUE(chi2 < 31.3); /* 11 degrees of freedom: 0.1 % */
+    }
+    /* one point and 21 probes spread a lot; 160 points vary by 8 % */
+    T_TRUE(worst < (info->algorithm == ORR_PLACEMENT_MULTI_PROBE ? 0.6 : 0.35));
+    orr_placement_free(placement);
+}
+
+/* Twice the weight is twice the keys; where it is exact a chi-square test does not object. */
+static void
+test_shares_follow_weights(void)
+{
+    for_all(check_weights);
+}
+
+static void
+check_closed_form(const OrrPlacementInfo *info)
+{
+    enum { NODES = 9, DRAWS = 60000 };
+    OrrPlacement *placement = rig_of(info->algorithm, NODES);
+    uint64_t shares[NODES];
+    unsigned counts[NODES] = {0};
+    double sum = 0;
+
+    OrrStatus status = orr_placement_shares(placement, shares);
+    T_EQ(status == ORR_REFUSED, info->algorithm == ORR_PLACEMENT_MULTI_PROBE);
+    if (status == ORR_OK) {
+        tally(placement, counts, DRAWS);
+        for (unsigned i = 0; i < NODES; i++) {
+            double share = (double)shares[i] / 9223372036854775808.0;
+            double sigma = sqrt(DRAWS * share * (1 - share));
+            sum += share;
+            T_TRUE(fabs(counts[i] - DRAWS * share) < 5 * sigma);
+        }
+        T_TRUE(fabs(sum - 1) < 1e-9);
+    }
+    orr_placement_free(placement);
+}
+
+/* What shares() says in advance is what keys do, within five standard deviations. */
+static void
+test_shares_are_what_keys_do(void)
+{
+    for_all(check_closed_form);
+}
+
+static void
+check_reweigh(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_of(info->algorithm, 10);
+    uint32_t number = rig_number(placement, 4);
+    uint64_t digest = orr_placement_digest(placement);
+
+    T_EQ(orr_placement_reweigh(placement, number, 1), ORR_OK);
+    if (!info->weighted) {
+        T_EQ(orr_placement_reweigh(placement, number, 2), ORR_REFUSED);
+        T_TRUE(orr_placement_digest(placement) == digest);
+        orr_placement_free(placement);
+        return;
+    }
+    rig_owners(placement, before);
+    T_EQ(orr_placement_reweigh(placement, number, 3), ORR_OK);
+    rig_owners(placement, after);
+    for (unsigned i = 0; i < KEYS && info->minimal; i++) {
+        T_TRUE(after[i] == before[i] || after[i] == 4);
+    }
+    T_TRUE(count_moves() > 300);
+    T_EQ(orr_placement_reweigh(placement, number, 1), ORR_OK);
+    T_TRUE(!info->recovers || orr_placement_digest(placement) == digest);
+    T_EQ(orr_placement_reweigh(placement, number, 0), ORR_OK);
+    rig_owners(placement, after);
+    for (unsigned i = 0; i < KEYS; i++) {
+        T_TRUE(after[i] != 4);
+        T_TRUE(after[i] == before[i] || before[i] == 4 || !info->minimal ||
+               info->algorithm == ORR_PLACEMENT_SLOTS_WEIGHTED);
+    }
+    orr_placement_free(placement);
+}
+
+/* A heavier node takes only for itself; back at its old weight it has its old keys; and at
+ * weight 0 it has none. */
+static void
+test_change_of_weight(void)
+{
+    for_all(check_reweigh);
+}
+
+static void
+check_replicas_of(const OrrPlacement *placement, OrrBytes key, size_t wanted, size_t expected)
+{
+    uint32_t numbers[64];
+    size_t count = orr_placement_find_replicas(placement, key, wanted, numbers);
+
+    T_EQ(count, expected);
+    T_EQ(numbers[0], orr_placement_find(placement, key));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            T_TRUE(numbers[i] != numbers[j]);
+        }
+    }
+}
+
+static void
+check_replicas(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_of(info->algorithm, 7);
+    size_t eligible = 7;
+
+    if (info->weighted) {
+        T_EQ(orr_placement_reweigh(placement, 2, 0), ORR_OK);
+        eligible = 6;
+    }
+    for (unsigned i = 0; i < 300; i++) {
+        char text[24];
+        OrrBytes key = rig_key(i, text);
+
+        check_replicas_of(placement, key, 1, 1);
+        check_replicas_of(placement, key, 3, 3);
+        check_replicas_of(placement, key, eligible, eligible);
+        check_replicas_of(placement, key, 64, eligible);
+    }
+    orr_placement_free(placement);
+}
+
+/* Copies are on distinct nodes, the owner first, as many as there are nodes for. */
+static void
+test_replicas_are_distinct(void)
+{
+    for_all(check_replicas);
+}
+
+static unsigned
+in_zone(const OrrPlacement *placement, const uint32_t *numbers, size_t count, char zone)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        OrrPlacementNode node;
+        T_TRUE(orr_placement_node(placement, numbers[i], &node));
+        found += node.zone.size == 1 && node.zone.data[0] == (uint8_t)zone;
+    }
+    return found;
+}
+
+static void
+check_zones(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+    uint32_t numbers[10];
+
+    for (unsigned i = 0; i < 10; i++) { /* six in a, three in b, one in c */
+        T_EQ(rig_add(placement, i, 1, i < 6 ? "a" : i < 9 ? "b" : "c"), ORR_OK);
+    }
+    for (unsigned i = 0; i < 300; i++) {
+        char text[24];
+        OrrBytes key = rig_key(i, text);
+
+        T_EQ(orr_placement_find_replicas(placement, key, 3, numbers), 3);
+        T_EQ(in_zone(placement, numbers, 3, 'a'), 1);
+        T_EQ(in_zone(placement, numbers, 3, 'c'), 1);
+        T_EQ(orr_placement_find_replicas(placement, key, 5, numbers), 5);
+        T_EQ(in_zone(placement, numbers, 5, 'a'), 2);
+        T_EQ(in_zone(placement, numbers, 5, 'b'), 2);
+        T_EQ(orr_placement_find_replicas(placement, key, 10, numbers), 10);
+        T_EQ(in_zone(placement, numbers, 7, 'a'), 3);
+        T_EQ(in_zone(placement, numbers, 7, 'b'), 3);
+    }
+    orr_placement_free(placement);
+}
+
+/* No zone holds two copies while another holds none, nor three while another could hold two. */
+static void
+test_replicas_respect_zones(void)
+{
+    for_all(check_zones);
+}
+
+static void
+check_empty(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+    OrrBytes key = orr_bytes_of_string("k");
+    uint32_t numbers[3] = {0};
+
+    for (int round = 0; round < 2; round++) {
+        T_EQ(orr_placement_find(placement, key), ORR_PLACEMENT_NO_NODE);
+        T_EQ(orr_placement_find_hash(placement, 1), ORR_PLACEMENT_NO_NODE);
+        T_EQ(orr_placement_assign(placement, key, 1), ORR_PLACEMENT_NO_NODE);
+        T_EQ(orr_placement_find_replicas(placement, key, 3, numbers), 0);
+        orr_placement_find_batch(placement, &key, 1, numbers);
+        T_EQ(numbers[0], ORR_PLACEMENT_NO_NODE);
+        T_EQ(orr_placement_last(placement), ORR_PLACEMENT_NO_NODE);
+        T_EQ(orr_placement_remove(placement, 0), ORR_NOT_FOUND);
+        T_EQ(orr_placement_reweigh(placement, 9, 1), ORR_NOT_FOUND);
+        (void)orr_placement_digest(placement);
+        (void)orr_placement_hash(placement, key);
+        T_TRUE(orr_placement_memory_size(placement) > 0);
+        /* one node owns everything, the empty key too; then it leaves */
+        T_EQ(rig_add(placement, 0, 9, NULL), ORR_OK);
+        T_EQ(orr_placement_find(placement, ORR_BYTES_EMPTY), 0);
+        T_EQ(orr_placement_find(placement, key), 0);
+        T_EQ(orr_placement_find_hash(placement, UINT64_MAX), 0);
+        T_EQ(orr_placement_find_hash(placement, 0), 0);
+        T_EQ(orr_placement_find_replicas(placement, key, 3, numbers), 1);
+        T_EQ(orr_placement_remove(placement, 0), ORR_OK);
+    }
+    orr_placement_free(placement);
+}
+
+/* Without nodes nobody owns anything; with one it owns all, empty keys too. */
+static void
+test_no_nodes_and_one_node(void)
+{
+    for_all(check_empty);
+}
+
+static void
+check_bad_nodes(const OrrPlacementInfo *info)
+{
+    static char big[2000];
+    OrrPlacement *placement = rig_of(info->algorithm, 3);
+    uint64_t digest = orr_placement_digest(placement);
+    OrrPlacementNode nodes[3] = {{.name = orr_bytes_of_string("x"), .weight = 1},
+                                 {.name = orr_bytes_of_string("y"), .weight = 1},
+                                 {.name = orr_bytes_of_string("x"), .weight = 1}};
+    OrrPlacementNode long_name = {.name = orr_bytes(big, sizeof big), .weight = 1};
+    size_t failed = 99;
+
+    T_EQ(rig_add(placement, 1, 1, NULL), ORR_EXISTS);
+    T_EQ(orr_placement_add(placement, &(OrrPlacementNode){.weight = 1}), ORR_INVALID);
+    T_EQ(orr_placement_add(placement, &long_name), ORR_INVALID);
+    T_EQ(orr_placement_add_all(placement, nodes, 3, &failed), ORR_EXISTS);
+    T_EQ(failed, 2);
+    nodes[2].name = orr_bytes_of_string("node-1");
+    T_EQ(orr_placement_add_all(placement, nodes, 3, &failed), ORR_EXISTS);
+    T_EQ(failed, 2);
+    nodes[1].weight = 2;
+    if (!info->weighted) {
+        T_EQ(rig_add(placement, 8, 0, NULL), ORR_REFUSED);
+        T_EQ(rig_add(placement, 8, 7, NULL), ORR_REFUSED);
+        T_EQ(orr_placement_add_all(placement, nodes, 2, &failed), ORR_REFUSED);
+        T_EQ(failed, 1);
+    }
+    if (!info->removes_any) {
+        T_EQ(orr_placement_remove(placement, 0), ORR_REFUSED);
+    }
+    T_EQ(orr_placement_count(placement), 3);
+    T_TRUE(orr_placement_digest(placement) == digest);
+    orr_placement_free(placement);
+}
+
+/* Twins, nameless nodes, names without end and weights that cannot be are refused, and refusals
+ * change nothing. */
+static void
+test_bad_nodes_are_refused(void)
+{
+    for_all(check_bad_nodes);
+}
+
+static void
+check_weight_extremes(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+    unsigned counts[4] = {0};
+
+    if (!info->weighted) {
+        orr_placement_free(placement);
+        return;
+    }
+    T_EQ(rig_add(placement, 0, 0, NULL), ORR_OK);
+    T_EQ(orr_placement_find(placement, ORR_BYTES_EMPTY), ORR_PLACEMENT_NO_NODE);
+    T_EQ(rig_add(placement, 1, UINT32_MAX, NULL), ORR_OK);
+    T_EQ(rig_add(placement, 2, UINT32_MAX / 2, NULL), ORR_OK);
+    T_EQ(rig_add(placement, 3, 1u << 20, NULL), ORR_OK);
+    tally(placement, counts, 20000);
+    T_EQ(counts[0], 0);
+    T_TRUE(counts[1] > 10000 || info->algorithm == ORR_PLACEMENT_MULTI_PROBE);
+    T_TRUE(counts[2] > 4500 || info->algorithm == ORR_PLACEMENT_MULTI_PROBE);
+    T_TRUE(counts[3] < 200 || info->algorithm == ORR_PLACEMENT_MULTI_PROBE);
+    T_EQ(orr_placement_reweigh(placement, 1, 0), ORR_OK);
+    T_EQ(orr_placement_reweigh(placement, 2, 0), ORR_OK);
+    T_EQ(orr_placement_reweigh(placement, 3, 0), ORR_OK);
+    T_EQ(orr_placement_find(placement, ORR_BYTES_EMPTY), ORR_PLACEMENT_NO_NODE);
+    T_EQ(orr_placement_reweigh(placement, 3, 2), ORR_OK);
+    T_EQ(orr_placement_find(placement, ORR_BYTES_EMPTY), 3);
+    orr_placement_free(placement);
+}
+
+/* Weight 0 owns nothing, the largest weights do not overflow, and all may become 0. */
+static void
+test_zero_and_huge_weights(void)
+{
+    for_all(check_weight_extremes);
+}
+
+static void
+check_many(const OrrPlacementInfo *info)
+{
+    enum { NODES = 2500 };
+    static unsigned counts[NODES + 1];
+    OrrPlacement *placement = rig_of(info->algorithm, NODES);
+    unsigned used = 0;
+
+    memset(counts, 0, sizeof counts);
+    tally(placement, counts, 20000);
+    for (unsigned i = 0; i < NODES; i++) {
+        used += counts[i] != 0;
+    }
+    T_TRUE(used > NODES * 9 / 10);
+    T_EQ(rig_add(placement, NODES, 1, NULL), ORR_OK);
+    T_EQ(orr_placement_remove(placement, rig_number(placement, NODES)), ORR_OK);
+    orr_placement_free(placement);
+}
+
+/* Thousands of nodes are no limit. */
+static void
+test_thousands_of_nodes(void)
+{
+    for_all(check_many);
+}
+
+static void
+check_copy(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_of(info->algorithm, 9);
+    uint32_t last;
+
+    T_EQ(rig_add(placement, 100, 1, "z"), ORR_OK);
+    T_EQ(orr_placement_remove(placement, orr_placement_last(placement)), ORR_OK);
+    (void)orr_placement_assign(placement, ORR_BYTES_EMPTY, 5);
+    OrrPlacement *copy = orr_placement_copy(placement);
+    uint64_t digest = orr_placement_digest(placement);
+    T_TRUE(orr_placement_digest(copy) == digest);
+    last = orr_placement_last(copy);
+    T_EQ(orr_placement_remove(copy, last), ORR_OK);
+    T_TRUE(orr_placement_digest(placement) == digest);
+    orr_placement_free(placement);
+    T_EQ(rig_add(copy, 55, 1, NULL), ORR_OK);
+    T_EQ(rig_number(copy, 55), last); /* the lowest free number */
+    orr_placement_free(copy);
+}
+
+/* A copy lives its own life. */
+static void
+test_copies_are_independent(void)
+{
+    for_all(check_copy);
+}
+
+/* With a bound of a quarter no node ever has more than its due share and a quarter, rounded up,
+ * at any moment of a very skewed load; and releasing makes room again. */
+static void
+test_bounded_ring_keeps_its_bound(void)
+{
+    OrrPlacement *placement = rig_of(ORR_PLACEMENT_RING_BOUNDED, 8);
+    OrrRng rng = orr_rng_new(t_seed(5));
+    uint64_t total = 0;
+
+    T_EQ(orr_placement_reweigh(placement, 0, 3), ORR_OK);
+    for (unsigned i = 0; i < 5000; i++) {
+        char text[24];
+        OrrBytes key = rig_key((unsigned)orr_rng_below(&rng, 1 + i % 7), text);
+        uint32_t number = orr_placement_assign(placement, key, 1);
+        uint64_t weight = number == 0 ? 3 : 1;
+
+        total++;
+        uint64_t bound = (125 * total * weight + 100 * 10 - 1) / (100 * 10);
+        T_TRUE(orr_placement_load(placement, number) <= bound);
+    }
+    for (uint32_t number = 0; number < 8; number++) {
+        orr_placement_release(placement, number, UINT64_MAX);
+        T_EQ(orr_placement_load(placement, number), 0);
+    }
+    OrrPlacement *plain = rig_of(ORR_PLACEMENT_RING, 8);
+    T_EQ(orr_placement_reweigh(plain, 0, 3), ORR_OK);
+    rig_owners(plain, before);
+    rig_owners(placement, after);
+    T_EQ(count_moves(), 0); /* unloaded it is the ring */
+    orr_placement_free(plain);
+    orr_placement_free(placement);
+}
+
+/* A load beyond all bounds goes to its first owner, and the sums do not overflow. */
+static void
+test_bounded_ring_takes_huge_loads(void)
+{
+    OrrPlacement *placement = rig_of(ORR_PLACEMENT_RING_BOUNDED, 3);
+    OrrBytes key = orr_bytes_of_string("whale");
+    uint32_t owner = orr_placement_find(placement, key);
+
+    T_EQ(orr_placement_assign(placement, key, UINT64_MAX / 4), owner);
+    T_TRUE(orr_placement_load(placement, owner) == UINT64_MAX / 4);
+    T_TRUE(orr_placement_assign(placement, key, 1) != owner);
+    orr_placement_free(placement);
+}
+
+/* Options out of range and dialects with a hash that is not theirs are refused. */
+static void
+test_bad_options_are_refused(void)
+{
+    OrrPlacement *placement = NULL;
+    OrrPlacementOptions options = orr_placement_options(ORR_PLACEMENT_MAGLEV);
+
+    options.table_size = 1000;
+    T_EQ(orr_placement_new(&options, &placement), ORR_INVALID);
+    options = orr_placement_options(ORR_PLACEMENT_RING);
+    options.points = 65537;
+    T_EQ(orr_placement_new(&options, &placement), ORR_INVALID);
+    options = orr_placement_options(ORR_PLACEMENT_KETAMA_HASHRING);
+    options.hash = ORR_PLACEMENT_HASH_XXH3;
+    T_EQ(orr_placement_new(&options, &placement), ORR_REFUSED);
+    options.algorithm = (OrrPlacementAlgorithm)ORR_PLACEMENT_ALGORITHM_COUNT;
+    T_EQ(orr_placement_new(&options, &placement), ORR_INVALID);
+    T_TRUE(placement == NULL);
+}
+
+static const Test TESTS[] = {
+    TEST(test_algorithms_are_listed),
+    TEST(test_newcomer_takes_only_for_itself),
+    TEST(test_leaver_moves_only_its_own_and_recovers),
+    TEST(test_order_of_additions),
+    TEST(test_shuffled_list_is_the_same_list),
+    TEST(test_batches_agree_with_single_lookups),
+    TEST(test_shares_follow_weights),
+    TEST(test_shares_are_what_keys_do),
+    TEST(test_change_of_weight),
+    TEST(test_replicas_are_distinct),
+    TEST(test_replicas_respect_zones),
+    TEST(test_no_nodes_and_one_node),
+    TEST(test_bad_nodes_are_refused),
+    TEST(test_zero_and_huge_weights),
+    TEST(test_thousands_of_nodes),
+    TEST(test_copies_are_independent),
+    TEST(test_bounded_ring_keeps_its_bound),
+    TEST(test_bounded_ring_takes_huge_loads),
+    TEST(test_bad_options_are_refused),
+};
+
+T_MAIN("placement_properties", TESTS)
