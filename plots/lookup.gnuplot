@@ -5,6 +5,7 @@ names = names_in("balance.csv")
 set logscale xy
 set xlabel "nodes"
 set ylabel "ns"
+set xrange [2.5:1200]
 set key outside right center
 set format y "%g"
 plot for [i = 1:words(names)] only(word(names, i), "balance.csv") using "nodes":"key_ns" \

@@ -1,5 +1,5 @@
 # What does a change move? Per cent of the keys, against what must move.
-wide = 900; high = 620
+high = 620
 load plots . "/style.gnuplot"
 set title "Keys that a change moves; the line is what the weights say must move"
 names = names_in("moves.csv")
@@ -8,7 +8,8 @@ optimum(c) = real(system(sprintf("awk -F, '$5 == \"%s\" && $8 != \"\" { print 10
 of(name, c) = sprintf("< awk -F, '$1 == \"%s\" && $5 == \"%s\"' '%s/moves.csv'", name, c, data)
 k = words(changes)
 set logscale y
-set yrange [*:130]
+set yrange [*:200]
+set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 set ylabel "keys moved, %"
 set xrange [0.3:words(names) + 0.7]
 set xtics rotate by -40 left scale 0

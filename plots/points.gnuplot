@@ -1,26 +1,35 @@
-# How many points does a ring need? CV and max/mean against points per node, with the closed form.
+# How many points does a ring need? CV and max/mean against points per node, with the closed forms.
+high = 500
 load plots . "/style.gnuplot"
-set multiplot layout 1, 2 title "How many points does a node need on a ring?" textcolor rgb ink
-set logscale xy
-set xlabel "points per node"
-set xrange [0.8:*]
 names = names_in("balance.csv")
 n = real(system(sprintf("awk -F, 'NR == 2 { print $3 }' '%s/balance.csv'", data)))
 ring_law(v) = 100 * sqrt((n - 1) / (n * v + 1))
+# The median of the fullest of n shares, each of law Beta(V, (n-1)V): where the law is 0.5^(1/n).
+between(v, low, high, steps) = steps == 0 ? (low + high) / 2 : \
+    (ibeta(v, (n - 1) * v, (low + high) / 2) < 0.5 ** (1 / n) ? \
+     between(v, (low + high) / 2, high, steps - 1) : between(v, low, (low + high) / 2, steps - 1))
+fullest_law(v) = n * between(v, 1 / n, 12 / n > 1 ? 1 : 12 / n, 20)
 
-set ylabel "coefficient of variation of node shares, %"
+set multiplot layout 1, 2 title sprintf("How many points does each of %d nodes need on a ring?", int(n)) textcolor rgb ink
+set logscale xy
+set samples 41
+set xlabel "points per node"
+set xrange [0.8:1300]
+set format "%g"
 set key top right
-set format y "%g"
-plot for [i = 1:words(names)] only(word(names, i), "balance.csv") \
+set ylabel "coefficient of variation of node shares, %"
+set yrange [1.5:400]
+plot ring_law(x) with lines linecolor rgb soft linewidth 2 title "√((n-1)/(nV+1))", \
+     ring_law(x) / sqrt(2) with lines linecolor rgb soft dashtype 2 linewidth 2 title "the same / √2", \
+     for [i = 1:words(names)] only(word(names, i), "balance.csv") \
         using "points":(100 * column("exact_cv_rms")):(100 * column("exact_cv_rms_low")):(100 * column("exact_cv_rms_high")) \
-        with yerrorbars linecolor rgb color(i) pointtype mark(i) title word(names, i), \
-     ring_law(x) with lines linecolor rgb soft dashtype 2 linewidth 2 title "√((n-1)/(nV+1))", \
-     ring_law(x) / sqrt(2) with lines linecolor rgb soft dashtype 4 linewidth 2 title "the same / √2"
+        with yerrorbars linecolor rgb color(i) pointtype mark(i) title word(names, i)
 
-unset logscale y
 set ylabel "load of the fullest node / its due"
-set yrange [1:*]
-plot for [i = 1:words(names)] only(word(names, i), "balance.csv") \
+set yrange [1:9]
+set ytics (1, 1.1, 1.2, 1.3, 1.5, 2, 3, 4, 6, 8)
+plot fullest_law(x) with lines linecolor rgb soft linewidth 2 title "by the Beta law", \
+     for [i = 1:words(names)] only(word(names, i), "balance.csv") \
         using "points":"exact_max":"exact_max_p5":"exact_max_p95" \
-        with yerrorlines linecolor rgb color(i) pointtype mark(i) dashtype dash(i) title word(names, i)
+        with yerrorbars linecolor rgb color(i) pointtype mark(i) title word(names, i) . ", 5 to 95 %"
 unset multiplot

@@ -1,18 +1,34 @@
-# Who spreads keys how evenly? One box per algorithm: quartiles, whiskers to 5 and 95 %, extremes.
-wide = 900; high = 620
+# Who spreads keys how evenly? One violin per algorithm, with its quartiles as a box.
+high = 620
 load plots . "/style.gnuplot"
-set title "Load of each node against its due, all seeds"
+set title "Keys of each node against its due, all seeds: the slimmer, the better"
 names = names_in("shares.csv")
-set style fill solid 0.45 border rgb ink
-set style boxplot fraction 0.90 outliers pointtype 7
-set boxwidth 0.6
-set pointsize 0.25
+k = words(names)
+# widths in the units of the axis; a density is scaled to its own greatest value
+array peak[k]
+set samples 150
+do for [i = 1:k] {
+    set table $density
+    plot only(word(names, i), "shares.csv") using "by_keys":(1.0) smooth kdensity with lines
+    unset table
+    stats $density using 2 nooutput
+    peak[i] = STATS_max > 0 ? STATS_max : 1
+    eval sprintf("set table $violin%d; plot $density using 1:2 with table; unset table", i)
+}
 unset key
-set xrange [0.3:words(names) + 0.7]
+set xrange [0.3:k + 0.7]
+set yrange [0.65:1.35]
 set xtics rotate by -40 left scale 0
-do for [i = 1:words(names)] { set xtics add (word(names, i) i) }
+do for [i = 1:k] { set xtics add (word(names, i) i) }
 set ylabel "keys of a node / its due"
 set grid noxtics
-set arrow 1 from graph 0, first 1 to graph 1, first 1 nohead linecolor rgb soft dashtype 2 back
-plot for [i = 1:words(names)] only(word(names, i), "shares.csv") using (i):"by_keys" \
-        with boxplot linecolor rgb color(i)
+set style boxplot fraction 0.90 nooutliers
+set style fill solid 0.55 border rgb ink
+set boxwidth 0.12
+set datafile separator whitespace
+violin(i) = sprintf("$violin%d", i)
+plot 1 with lines linecolor rgb soft dashtype 2, \
+     for [i = 1:k] violin(i) using (i + 0.42 * $2 / peak[i]):1:(i) with filledcurves x1=i fillstyle solid 0.55 noborder linecolor rgb color(i), \
+     for [i = 1:k] violin(i) using (i - 0.42 * $2 / peak[i]):1:(i) with filledcurves x1=i fillstyle solid 0.55 noborder linecolor rgb color(i), \
+     for [i = 1:k] sprintf("< awk -F, '$1 == \"%s\" { print $7 }' '%s/shares.csv'", word(names, i), data) using (i):1 \
+        with boxplot fillstyle solid 1 border rgb ink linecolor rgb paper

@@ -5,6 +5,7 @@ names = names_in("balance.csv")
 nodes = system(sprintf("awk -F, 'NR > 1 && !seen[$3]++ { print $3 }' '%s/balance.csv'", data))
 of(name, n) = sprintf("< awk -F, 'NR == 1 || $1 == \"%s\" && $3 == \"%s\"' '%s/balance.csv'", name, n, data)
 set xlabel "Zipf exponent of popularity"
+set yrange [1:*]
 set ylabel "requests of the fullest node / its due"
 set logscale y
 set key top left

@@ -8,8 +8,13 @@
 #include "option.h"
 
 static const SimCommand commands[] = {
+    {"place", "[options] [KEY...]", "Print the node that each key belongs to",
+     sim_command_place, sim_command_place_options},
     {"slot", "[options] [KEY...]", "Print the slot of each key", sim_command_slot,
      sim_command_slot_options},
+    {"balance", "[options]",
+     "Measure how evenly each algorithm spreads keys, and what changes move",
+     sim_command_balance, sim_command_balance_options},
     {"help", "[COMMAND]", "Say how a command is used", sim_command_help, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

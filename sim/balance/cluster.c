@@ -171,6 +171,18 @@ sim_cluster_new(const SimRoster *roster, const OrrPlacementOptions *options, boo
     return cluster;
 }
 
+SimCluster *
+sim_cluster_copy(const SimCluster *cluster)
+{
+    SimCluster *copy = g_new0(SimCluster, 1);
+
+    copy->placement = orr_placement_copy(cluster->placement);
+    copy->info = orr_placement_info(copy->placement);
+    copy->roster = cluster->roster;
+    sim_cluster_renumber(copy);
+    return copy;
+}
+
 void
 sim_cluster_free(SimCluster *cluster)
 {

@@ -20,6 +20,8 @@ typedef struct SimCluster {
  * the algorithm refuses is a fault with the line of the node. */
 SimCluster *sim_cluster_new(const SimRoster *roster, const OrrPlacementOptions *options,
                             bool in_order, const char *path, GError **error);
+/* Another one, of the same roster: not every algorithm finds back to where it was. */
+SimCluster *sim_cluster_copy(const SimCluster *cluster);
 void sim_cluster_free(SimCluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimCluster, sim_cluster_free)
 

@@ -272,6 +272,14 @@ read_request(Request *request, const SimOptions *options, GError **error)
            read_keys(request, sim_options_get(options, "keys"), error);
 }
 
+/* Ketama's points are part of its definition, and multi-probe is about having only one. */
+static bool
+takes_points(OrrPlacementAlgorithm algorithm)
+{
+    return algorithm == ORR_PLACEMENT_RING || algorithm == ORR_PLACEMENT_RING_NEAREST ||
+           algorithm == ORR_PLACEMENT_RING_BOUNDED || algorithm == ORR_PLACEMENT_SLOTS_RING;
+}
+
 /* Situations outside, algorithms inside: a table for each situation. */
 static SimCase *
 make_cases(const Request *request, size_t *count, GError **error)
@@ -296,7 +304,10 @@ make_cases(const Request *request, size_t *count, GError **error)
         one->options = orr_placement_options(info->algorithm);
         one->zipf = request->zipf[rest % request->zipf_count];
         rest /= request->zipf_count;
-        one->options.points = (uint32_t)request->points[rest % request->points_count];
+        one->points = (uint32_t)request->points[rest % request->points_count];
+        if (takes_points(info->algorithm)) {
+            one->options.points = one->points;
+        }
         if (request->bound_ppm > 0) {
             one->options.bound_ppm = request->bound_ppm;
         }

@@ -96,7 +96,7 @@ walk_figures(Walk *walk, const SimStudy *study, const SimFigures *figures)
     walk->text(walk, "algorithm", situation->info->name);
     walk->text(walk, "refusal", figures->refusal != NULL ? figures->refusal : "");
     number(walk, (double)situation->nodes, "nodes");
-    number(walk, situation->options.points, "points");
+    number(walk, situation->points, "points");
     walk->text(walk, "keys", study->keys->name);
     number(walk, (double)study->keys->count, "key_count");
     number(walk, situation->zipf, "zipf");

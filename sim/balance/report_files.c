@@ -29,7 +29,7 @@ static void
 put_situation(FILE *out, const SimFigures *figures)
 {
     fprintf(out, "%s,%zu,%u,", figures->situation.info->name, figures->situation.nodes,
-            figures->situation.options.points);
+            figures->situation.points);
     put(out, figures->situation.zipf, ',');
 }
 
@@ -232,14 +232,19 @@ sim_report_directory(const SimStudy *study, const SimFigures *figures, size_t co
     return true;
 }
 
-/* Where the scripts are: the environment's word, the tree this was built in, or installed. */
+/* Where the scripts are: where the environment says and nowhere else, or else in the tree this
+ * was built in, or installed. */
 static const char *
 find_scripts(void)
 {
-    const char *places[] = {g_getenv("ORRERY_PLOTS"), ORR_PLOTS_SOURCE, ORR_PLOTS_INSTALLED};
+    const char *said = g_getenv("ORRERY_PLOTS");
+    const char *places[] = {ORR_PLOTS_SOURCE, ORR_PLOTS_INSTALLED};
 
+    if (said != NULL) {
+        return g_file_test(said, G_FILE_TEST_IS_DIR) ? said : NULL;
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (places[i] != NULL && g_file_test(places[i], G_FILE_TEST_IS_DIR)) {
+        if (g_file_test(places[i], G_FILE_TEST_IS_DIR)) {
             return places[i];
         }
     }

@@ -17,6 +17,7 @@ typedef struct Table {
     bool color;
     bool skewed;
     bool timed;
+    bool heirs; /* a single node was removed */
     FILE *out;
 } Table;
 
@@ -62,7 +63,7 @@ sim_report_situation(const SimFigures *figures, size_t count)
     size_t same = 0;
 
     while (same < count && figures[same].situation.nodes == figures[0].situation.nodes &&
-           figures[same].situation.options.points == figures[0].situation.options.points &&
+           figures[same].situation.points == figures[0].situation.points &&
            figures[same].situation.zipf == figures[0].situation.zipf) {
         same++;
         if (same < count && figures[same].situation.info == figures[0].situation.info) {
@@ -87,7 +88,7 @@ print_heading(const Table *table, const SimFigures *first)
         fprintf(table->out, ", popularity as recorded");
     }
     fprintf(table->out, ", %u points a node on rings, %zu seeds from %" G_GUINT64_FORMAT "%s\n",
-            situation->options.points, table->study->seeds, table->study->seed,
+            situation->points, table->study->seeds, table->study->seed,
             table->color ? PLAIN : "");
 }
 
@@ -106,27 +107,29 @@ optimum_of(const SimFigures *figures, size_t count, size_t change)
 static void
 print_columns(const Table *table, const SimFigures *figures, size_t count)
 {
-    fprintf(table->out, "\n%-20s %-22s %-12s", "", "  spread of keys, %", "  load/due");
-    if (table->skewed) {
-        fprintf(table->out, " %-14s", "  by requests");
-    }
-    for (size_t i = 0; i < table->study->change_count; i++) {
-        fprintf(table->out, " %11s", table->study->changes[i].text);
-    }
-    fprintf(table->out, "%s\n%-20s %7s %6s %7s %6s %6s", table->timed ? "     lookup, ns" : "",
-            "", "CV", "+-", "law", "max", "min");
-    if (table->skewed) {
-        fprintf(table->out, " %7s %6s", "CV", "max");
-    }
-    for (size_t i = 0; i < table->study->change_count; i++) {
-        double optimum = optimum_of(figures, count, i);
-        g_autofree char *text =
-            isfinite(optimum) ? g_strdup_printf("min %.2f%%", optimum * 100) : g_strdup("");
+    size_t changes = table->study->change_count;
 
-        fprintf(table->out, " %11s", text);
+    fprintf(table->out, "\n%-20s%21s%14s", "", "spread of keys, %", "load / due");
+    if (table->skewed) {
+        fprintf(table->out, "%16s", "by requests");
     }
-    if (table->timed) {
-        fprintf(table->out, " %7s %7s %8s %8s", "hash", "key", "build ms", "KiB");
+    if (changes > 0) {
+        fprintf(table->out, "%*s", (int)changes * 10 + (table->heirs ? 6 : 0), "keys moved, %");
+    }
+    fprintf(table->out, "%s\n%-20s%7s%6s%8s%7s%7s",
+            table->timed ? "       lookup, ns  build   memory" : "", "", "CV", "+-", "law",
+            "max", "min");
+    if (table->skewed) {
+        fprintf(table->out, "%9s%7s", "CV, %", "max");
+    }
+    for (size_t i = 0; i < changes; i++) {
+        fprintf(table->out, "%10s", table->study->changes[i].text);
+    }
+    fprintf(table->out, "%s%s\n", table->heirs ? " heirs" : "",
+            table->timed ? "    hash    key     ms      KiB" : "");
+    fprintf(table->out, "%-20s%35s%s", "at least", "", table->skewed ? "                " : "");
+    for (size_t i = 0; i < changes; i++) {
+        cell_number(table, DIM, 10, 2, optimum_of(figures, count, i) * 100);
     }
     fputc('\n', table->out);
 }
@@ -146,11 +149,25 @@ print_moves(const Table *table, const SimMoves *moves)
     const char *color = moves->wasted > WASTE_SEEN || moves->lost > WASTE_SEEN ? BAD : GOOD;
 
     if (!isfinite(moves->moved)) {
-        cell(table, DIM, 12, "-");
+        cell(table, DIM, 10, "-");
     } else {
-        cell(table, color, 12, "%.2f%s%s", moves->moved * 100,
-             moves->wasted > WASTE_SEEN ? "w" : "", moves->lost > WASTE_SEEN ? "l" : "");
+        cell(table, color, 10, "%s%s%.2f", moves->wasted > WASTE_SEEN ? "w" : "",
+             moves->lost > WASTE_SEEN ? "l" : "", moves->moved * 100);
     }
+}
+
+/* Among how many nodes a dead one's keys are dealt; NAN where no change says so. */
+static double
+heirs_of(const Table *table, const SimFigures *figures)
+{
+    double heirs = NAN;
+
+    for (size_t i = 0; i < table->study->change_count && figures->refusal == NULL; i++) {
+        if (table->study->changes[i].kind == SIM_CHANGE_REMOVE && !isfinite(heirs)) {
+            heirs = figures->moves[i].heirs;
+        }
+    }
+    return heirs;
 }
 
 static void
@@ -158,33 +175,36 @@ print_row(const Table *table, const SimFigures *figures)
 {
     const SimEvenness *keys = &figures->keys;
 
-    fprintf(table->out, "%-20s ", figures->situation.info->name);
+    fprintf(table->out, "%-20s", figures->situation.info->name);
     if (figures->refusal != NULL) {
-        cell(table, DIM, 0, "cannot have these nodes\n");
+        cell(table, DIM, 0, "  cannot have these nodes\n");
         return;
     }
     cell_number(table, NULL, 7, 2, keys->cv_rms.mean * 100);
-    cell_number(table, DIM, 7, 2, (keys->cv_rms.high - keys->cv_rms.low) * 50);
+    cell_number(table, DIM, 6, 2, (keys->cv_rms.high - keys->cv_rms.low) * 50);
     cell_number(table, color_of_law(keys), 8, 2, keys->law * 100);
     cell_number(table, NULL, 7, 3, keys->max.mean);
     cell_number(table, NULL, 7, 3, keys->min.mean);
     if (table->skewed) {
-        cell_number(table, NULL, 8, 2, figures->load.cv_rms.mean * 100);
+        cell_number(table, NULL, 9, 2, figures->load.cv_rms.mean * 100);
         cell_number(table, NULL, 7, 3, figures->load.max.mean);
     }
     for (size_t i = 0; i < table->study->change_count; i++) {
         print_moves(table, &figures->moves[i]);
     }
+    if (table->heirs) {
+        cell_number(table, NULL, 6, 1, heirs_of(table, figures));
+    }
     if (table->timed) {
         cell_scaled(table, 8, figures->times.find_ns, 1);
-        cell_scaled(table, 8, figures->times.key_ns, 1);
-        cell_scaled(table, 9, figures->times.build_ns, 1e6);
+        cell_scaled(table, 7, figures->times.key_ns, 1);
+        cell_scaled(table, 7, figures->times.build_ns, 1e6);
         cell_scaled(table, 9, figures->times.memory_size, 1024);
     }
     fputc('\n', table->out);
 }
 
-/* Where dead nodes' keys go, and how sure the chance is: what is no column for want of room. */
+/* What the marks mean, and what chance does not explain. */
 static void
 print_notes(const Table *table, const SimFigures *figures, size_t count)
 {
@@ -208,6 +228,10 @@ print_notes(const Table *table, const SimFigures *figures, size_t count)
     if (wasted) {
         fputs("w: keys also moved between nodes that the change did not meet\n", table->out);
     }
+    if (table->heirs) {
+        fputs("heirs: to how many nodes a dead one's keys go, in effect (1 / sum of squares)\n",
+              table->out);
+    }
     if (lost) {
         fputs("l: after the change was undone, keys were not back where they had been\n",
               table->out);
@@ -225,9 +249,11 @@ sim_report_table(const SimStudy *study, const SimFigures *figures, size_t count,
 
         table.skewed = false;
         table.timed = false;
+        table.heirs = false;
         for (size_t i = at; i < at + same; i++) {
             table.skewed |= figures[i].skewed;
             table.timed |= isfinite(figures[i].times.find_ns);
+            table.heirs |= isfinite(heirs_of(&table, &figures[i]));
         }
         print_heading(&table, &figures[at]);
         print_columns(&table, figures + at, same);

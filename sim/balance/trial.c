@@ -257,8 +257,9 @@ measure(const SimStudy *study, const SimCase *situation, size_t number, SimClust
     tally_clear(&tally);
     for (size_t i = 0; i < study->change_count && number < study->change_seeds; i++) {
         OrrRng chance = trial_rng(study, number, study->changes[i].text);
+        g_autoptr(SimCluster) changed = sim_cluster_copy(cluster);
 
-        sim_trial_change(study, cluster, &study->changes[i], hashes, owners, popularity->shares,
+        sim_trial_change(study, changed, &study->changes[i], hashes, owners, popularity->shares,
                          &chance, &trial->moves[i]);
     }
 }

@@ -26,7 +26,8 @@ typedef struct SimCase {
     const SimRoster *roster;     /* lent; NULL: generated */
     const char *path;            /* of the roster's file, for messages; or NULL */
     size_t nodes;
-    double zipf; /* exponent; 0: keys are equally popular, or as recorded */
+    uint32_t points; /* of a node on our rings; the other algorithms have their own */
+    double zipf;     /* exponent; 0: keys are equally popular, or as recorded */
 } SimCase;
 
 /* What all rows share. */
@@ -83,7 +84,8 @@ void sim_trial_owners(const SimStudy *study, SimCluster *cluster, const uint64_t
 /* The hash of every key, owned by the caller; NULL where owners are not found by one hash. */
 uint64_t *sim_trial_hashes(const SimStudy *study, const SimCluster *cluster);
 
-/* trial_change.c: applies a change, measures, and undoes it. */
+/* trial_change.c: applies a change to `cluster`, measures, undoes it and measures again. Some
+ * algorithms do not find back to where they were, so `cluster` is good for one change. */
 void sim_trial_change(const SimStudy *study, SimCluster *cluster, const SimChange *change,
                       const uint64_t *hashes, const uint32_t *owners, const double *popularity,
                       OrrRng *rng, SimMoves *moves);
