@@ -1,16 +1,5 @@
 #include "replication_rig.h"
 
-#include <stdio.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-static uint64_t
-name_hash(OrrBytes key)
-{
-    return XXH3_64bits(key.data, key.size);
-}
-
 OrrSettings
 rig_settings(void)
 {
@@ -53,91 +42,6 @@ disk_record(RigMachine *machine, OrrBytes record)
     g_array_append_val(machine->disk, entry);
 }
 
-/* The oracle */
-
-/* Other data than before: what was listed of the old ones is settled. */
-static void
-forget_dropped(RigMachine *machine)
-{
-    g_array_set_size(machine->dropped, 0);
-    machine->dropped_before = 0;
-}
-
-static void
-line_add(RigMachine *machine, const OrrRecord *record, size_t size)
-{
-    uint64_t end = machine->line->len == 0
-                       ? 0
-                       : g_array_index(machine->line, RigWrite, machine->line->len - 1).end;
-    RigWrite write = {
-        .end = end + size, .version = record->version, .key = name_hash(record->key)};
-
-    g_array_append_val(machine->line, write);
-    forget_dropped(machine);
-}
-
-static bool
-line_has(const GArray *line, const RigWrite *wanted)
-{
-    for (guint i = 0; i < line->len; i++) {
-        const RigWrite *write = &g_array_index(line, RigWrite, i);
-
-        if (write->version == wanted->version && write->key == wanted->key) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Everything that `a` has and `b` has not. */
-static GArray *
-line_minus(const GArray *a, const GArray *b)
-{
-    GArray *rest = g_array_new(FALSE, FALSE, sizeof(RigWrite));
-
-    for (guint i = 0; i < a->len; i++) {
-        if (!line_has(b, &g_array_index(a, RigWrite, i))) {
-            g_array_append_val(rest, g_array_index(a, RigWrite, i));
-        }
-    }
-    return rest;
-}
-
-static void
-on_ledger_closed(RigMachine *machine, const OrrTrace *trace)
-{
-    Rig *rig = machine->rig;
-    RigMachine *other = NULL;
-
-    for (unsigned i = 0; i < rig->count; i++) {
-        if (orr_id_equal(&rig->machines[i].id, &trace->other)) {
-            other = &rig->machines[i];
-        }
-    }
-    g_assert(other != NULL);
-
-    GArray *lost = line_minus(machine->line, other->line);
-    GArray *wrong = line_minus(machine->dropped, lost);
-    GArray *missed = line_minus(lost, machine->dropped);
-    bool forgotten = orr_replication_lineage(other->replication)->histories[0].start_offset > 0;
-    bool exact = (wrong->len == 0 || (forgotten && trace->value == 1)) &&
-                 (missed->len == 0 || trace->value == 1) &&
-                 trace->count == machine->dropped->len - machine->dropped_before;
-
-    if (!exact && !rig->keep_quiet) {
-        fprintf(stderr, "ledger of %u: %u listed, %u lost, %u wrong, %u missed, short %d\n",
-                machine->index, machine->dropped->len, lost->len, wrong->len, missed->len,
-                (int)trace->value);
-    }
-    rig->wrong_ledger |= !exact;
-    machine->ledgers_closed++;
-    machine->ledgers_short += trace->value;
-    machine->dropped_before = machine->dropped->len;
-    g_array_free(lost, TRUE);
-    g_array_free(wrong, TRUE);
-    g_array_free(missed, TRUE);
-}
-
 /* What the machine tells its node */
 
 static void
@@ -150,7 +54,7 @@ sink_applied(void *context, OrrBytes records)
         size_t size = 0;
 
         g_assert(orr_record_decode(records, &record, &size) == ORR_OK);
-        line_add(machine, &record, size);
+        rig_line_add(machine, &record, size);
         disk_record(machine, orr_bytes(records.data, size));
         records = orr_bytes(records.data + size, records.size - size);
     }
@@ -191,7 +95,7 @@ sink_replaced(void *context, OrrKeyspace *fresh, const OrrLineage *lineage)
     }
     g_array_set_size(machine->line, 0);
     g_array_append_vals(machine->line, primary->line->data, count);
-    forget_dropped(machine);
+    rig_forget_dropped(machine);
 }
 
 static void
@@ -329,20 +233,6 @@ post(Rig *rig, unsigned from, const OrrEffect *effect)
 }
 
 static void
-note_trace(RigMachine *machine, const OrrTrace *trace)
-{
-    if (trace->kind == ORR_TRACE_WRITE_DROPPED) {
-        RigWrite write = {.version = trace->epoch,
-                          .key = name_hash(orr_bytes(trace->text, trace->text_size))};
-
-        g_array_append_val(machine->dropped, write);
-        g_array_append_val(machine->rig->listed, write);
-    } else if (trace->kind == ORR_TRACE_LEDGER_CLOSED) {
-        on_ledger_closed(machine, trace);
-    }
-}
-
-static void
 perform(RigMachine *machine)
 {
     Rig *rig = machine->rig;
@@ -357,7 +247,7 @@ perform(RigMachine *machine)
         if (effect.type == ORR_EFFECT_SEND) {
             post(rig, machine->index, &effect);
         } else if (effect.type == ORR_EFFECT_TRACE) {
-            note_trace(machine, &effect.trace);
+            rig_note_trace(machine, &effect.trace);
         }
     }
     orr_effects_clear(rig->out);
@@ -424,7 +314,7 @@ write_record(Rig *rig, unsigned index, OrrRecord *record)
     uint8_t *bytes = g_malloc(size);
 
     orr_record_encode(record, bytes);
-    line_add(machine, record, size);
+    rig_line_add(machine, record, size);
     g_array_append_val(rig->acknowledged,
                        g_array_index(machine->line, RigWrite, machine->line->len - 1));
     disk_record(machine, orr_bytes(bytes, size));
@@ -690,7 +580,7 @@ rig_restart(Rig *rig, unsigned index, unsigned torn_records, bool wiped)
         disk_clear(machine);
         g_array_set_size(machine->line, 0);
     }
-    forget_dropped(machine);
+    rig_forget_dropped(machine);
     start(machine);
     recover(machine);
     for (unsigned i = 0; i < rig->count; i++) {
@@ -740,16 +630,4 @@ rig_settled(const Rig *rig)
         }
     }
     return settled;
-}
-
-unsigned
-rig_silent_losses(const Rig *rig)
-{
-    GArray *lost = line_minus(rig->acknowledged, rig->machines[rig->primary].line);
-    GArray *silent = line_minus(lost, rig->listed);
-    unsigned count = silent->len;
-
-    g_array_free(lost, TRUE);
-    g_array_free(silent, TRUE);
-    return count;
 }

@@ -122,6 +122,10 @@ OrrReplicationView rig_view(const Rig *rig, unsigned index);
 bool rig_settled(const Rig *rig);
 /* Acknowledged writes that the primary has not and nobody ever listed. */
 unsigned rig_silent_losses(const Rig *rig);
+/* For the rig itself: a machine has one more write; has other data; traced something. */
+void rig_line_add(RigMachine *machine, const OrrRecord *record, size_t size);
+void rig_forget_dropped(RigMachine *machine);
+void rig_note_trace(RigMachine *machine, const OrrTrace *trace);
 /* A random write at machine `index`. */
 void rig_random_write(Rig *rig, unsigned index);
 

@@ -214,6 +214,35 @@ test_lineage_encodes(void)
     T_EQ(orr_lineage_decode(orr_bytes(buffer, size), &again), ORR_MALFORMED);
 }
 
+/* A log that goes on elsewhere than it ended holds a copy that never became whole: what came
+ * before it counts, and nothing after it. */
+static void
+test_recovery_stops_where_a_copy_began(void)
+{
+    OrrReplicationConfig config = {.settings = orr_settings_default()};
+    OrrReplication *replication = orr_replication_new(&config);
+    OrrLineage lineage = {.offset = 1000};
+    uint8_t buffer[100];
+    OrrBytes record = record_of(buffer, sizeof buffer, 1);
+
+    add_history(&lineage, 11, 1, 0);
+    T_EQ(orr_replication_restore(replication, &lineage), ORR_OK);
+    T_EQ(orr_replication_replay(replication, record), ORR_OK);
+    lineage.offset = 1100;
+    add_history(&lineage, 22, 2, 1100);
+    T_EQ(orr_replication_restore(replication, &lineage), ORR_OK);
+    T_EQ(orr_replication_replay(replication, orr_bytes(buffer, 99)), ORR_INVALID);
+    T_EQ(orr_replication_replay(replication, record), ORR_OK);
+    T_EQ(orr_replication_offset(replication), 1200);
+
+    lineage.offset = 9000;
+    T_EQ(orr_replication_restore(replication, &lineage), ORR_REFUSED);
+    T_EQ(orr_replication_replay(replication, record), ORR_REFUSED);
+    T_EQ(orr_replication_offset(replication), 1200);
+    T_EQ(orr_lineage_newest(orr_replication_lineage(replication))->id, 22);
+    orr_replication_free(replication);
+}
+
 static const Test TESTS[] = {
     TEST(test_backlog_is_the_end_of_the_line),
     TEST(test_lineage_late_is_a_prefix),
@@ -224,6 +253,7 @@ static const Test TESTS[] = {
     TEST(test_lineage_nothing_and_unrelated),
     TEST(test_lineage_not_reached_does_not_count),
     TEST(test_lineage_encodes),
+    TEST(test_recovery_stops_where_a_copy_began),
 };
 
 T_MAIN("replication parts", TESTS)

@@ -101,13 +101,22 @@ orr_sync_heartbeat(const OrrReplication *self)
 
 /* Recovery */
 
+/* A copy that had begun its log anew and was killed before its snapshot was whole: what follows
+ * does not continue what is here. */
+static bool
+breaks_off(const OrrReplication *self, const OrrLineage *lineage)
+{
+    return self->restored && lineage->offset != self->lineage.offset;
+}
+
 OrrStatus
 orr_replication_restore(OrrReplication *self, const OrrLineage *lineage)
 {
-    if (lineage->offset < self->lineage.offset) {
-        return ORR_INVALID;
+    self->broken_off |= breaks_off(self, lineage);
+    if (self->broken_off) {
+        return ORR_REFUSED;
     }
-    if (lineage->offset != self->backlog.end) {
+    if (!self->restored) {
         orr_backlog_restart(&self->backlog, lineage->offset);
     }
     self->lineage = *lineage;
@@ -120,6 +129,9 @@ orr_replication_replay(OrrReplication *self, OrrBytes records)
 {
     OrrBytes rest = records;
 
+    if (self->broken_off) {
+        return ORR_REFUSED;
+    }
     while (rest.size > 0) {
         size_t size = orr_backlog_record_size(rest);
 

@@ -66,7 +66,8 @@ struct OrrReplication {
     OrrLedger *ledger;
     OrrRng rng;
     OrrReplicationView counters;
-    bool restored; /* the data came from a disk: who leads again begins a new history */
+    bool restored;   /* recovery has begun */
+    bool broken_off; /* and ended early */
 
     /* leading */
     uint64_t epoch;

@@ -98,14 +98,17 @@ typedef struct OrrReplicationConfig {
 ORR_API OrrReplication *orr_replication_new(const OrrReplicationConfig *config);
 ORR_API void orr_replication_free(OrrReplication *self);
 
-/* Recovery, before anything else. `restore` sets what the disk says the data is: the lineage
- * stored with the newest snapshot, and again each one found in the log; its offset must not be
- * below what is known already. `replay` takes the records of the log in between (which the node
+/* Recovery, before anything else. `restore` says where the first record of the log stands, and
+ * then names each lineage found between the records; `replay` takes the records (which the node
  * applies to the keyspace itself), so that the backlog is full again after a restart and the
  * ledger can reach back before it.
  *
  * ORR_OK
- * ORR_INVALID   restore: offset goes back; replay: not whole records; nothing changed */
+ * ORR_REFUSED   restore: the offset does not go on where the records before it ended, because a
+ *               full copy came in and its snapshot is not whole. From here on everything is
+ *               refused: the data count as what they were before that copy, and are replaced
+ *               or continued by the next. Otherwise nothing changed
+ * ORR_INVALID   replay: not whole records; nothing changed */
 ORR_API OrrStatus orr_replication_restore(OrrReplication *self, const OrrLineage *lineage);
 ORR_API OrrStatus orr_replication_replay(OrrReplication *self, OrrBytes records);
 
