@@ -594,6 +594,9 @@ on_retry(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
         way->stalled_ns = ORR_NEVER;
         way->abandoned = true;
         clear_list(net, &way->waiting);
+        if (self->state[1 - end] == END_DIALLING) {
+            dial_again(net, now_ns, self, 1 - end);
+        }
         return;
     }
     bool there = leads_there(net, self, end);
@@ -711,9 +714,10 @@ close_end(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
         sim_net_endpoint(net, self->at[end])->host_up) {
         transmit_kind(net, now_ns, self, end, FRAME_FIN);
     }
-    if (was == END_UP && self->state[1 - end] == END_DIALLING &&
-        !sim_net_endpoint(net, self->at[end])->host_up) {
-        dial_again(net, now_ns, self, 1 - end); /* what would have accepted it is gone */
+    bool silent = was == END_DIALLING || !sim_net_endpoint(net, self->at[end])->host_up;
+
+    if (was != END_CLOSED && silent && self->state[1 - end] == END_DIALLING) {
+        dial_again(net, now_ns, self, 1 - end); /* what would have answered it is gone */
     }
     retire(net, self);
 }
