@@ -17,7 +17,7 @@ ORR_BEGIN_DECLS
 /* --- requests ------------------------------------------------------------------------------
  */
 
-#define ORR_RESP_INLINE_MAX (64u << 10) /* bytes of an inline command or of a length line */
+#define ORR_RESP_INLINE_MAX (64u << 10) /* bytes of an inline command, or of any other line */
 
 typedef struct OrrRequestLimits {
     size_t args_max; /* words of a command; Redis: 1024 * 1024 */
@@ -134,7 +134,8 @@ typedef struct OrrItem {
 } OrrItem;
 
 /* Takes one item off the front of `bytes`: a whole scalar, or the header of a container, whose
- * items come next.
+ * items come next. An attribute of RESP3 before it is skipped. Streamed strings and containers
+ * ("$?"), which no server sends, are malformed.
  *
  * ORR_OK, ORR_AGAIN (the item is not complete), ORR_MALFORMED; then `bytes` is unchanged */
 ORR_API ORR_MUST_USE OrrStatus orr_item_read(OrrBytes *bytes, OrrItem *item);
