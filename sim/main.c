@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "command.h"
+#include "command_options.h"
 #include "option.h"
 
 static const SimCommand commands[] = {
     {"place", "[options] [KEY...]", "Print the node that each key belongs to",
      sim_command_place, sim_command_place_options},
+    {"check", "[options] FILE...", "Say what is wrong with scenarios; run nothing",
+     sim_command_check, sim_check_options},
     {"slot", "[options] [KEY...]", "Print the slot of each key", sim_command_slot,
      sim_command_slot_options},
     {"balance", "[options]",

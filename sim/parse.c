@@ -192,6 +192,15 @@ finish(SimSentence *out, const SimRow *row)
     }
 }
 
+/* Whatever can become true is a trigger, too. */
+static bool
+stands_in(const SimRow *row, SimContext context)
+{
+    return row->context == context ||
+           (context == SIM_CONTEXT_TRIGGER && row->context == SIM_CONTEXT_CHECK &&
+            (row->flags & SIM_IS_STATE) != 0);
+}
+
 /* The first row that takes all words to the end, or else the row that takes most. */
 static const SimRow *
 match_rows(SimParse *parse, SimContext context, size_t first, SimSentence *out)
@@ -203,7 +212,7 @@ match_rows(SimParse *parse, SimContext context, size_t first, SimSentence *out)
     for (size_t i = 0; (row = sim_grammar_row(i)) != NULL; i++) {
         SimSentence attempt = {0};
 
-        if (row->context != context) {
+        if (!stands_in(row, context)) {
             continue;
         }
         parse->at = first;

@@ -151,6 +151,7 @@ typedef struct SimFleet {
     uint32_t key_count;
     uint32_t zipf_ppm;
     uint32_t hot_ppm;             /* this share of operations asks for one and the same key */
+    const SimTarget *hot_on;      /* that key is of a slot dealt to this node; NULL: any */
     const SimTarget *keys_of;     /* keys of these shards only; NULL: all */
     uint32_t mix[SIM_OPERATIONS]; /* weights */
     OrrTime timeout_ns;
