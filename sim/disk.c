@@ -402,9 +402,6 @@ sim_disk_complete(SimHostDisk *disk, const SimEvent *event)
         }
     }
     disk->completing = false;
-    if (disk->life != life) {
-        return;
-    }
     if (disk->group_count != 0) {
         plan_next(disk);
     } else if (disk->waiting.length != 0) {
