@@ -181,6 +181,30 @@ test_weighted_deal_is_in_proportion(void)
     }
 }
 
+/* Dealt by the ring, a fourth node takes slots only for itself, whatever the order of the list.
+ */
+static void
+test_ring_deal_moves_little(void)
+{
+    static uint16_t three[ORR_SLOT_COUNT];
+    static uint16_t four[ORR_SLOT_COUNT];
+    OrrBytes names[4] = {orr_bytes_of_string("d"), orr_bytes_of_string("a"),
+                         orr_bytes_of_string("b"), orr_bytes_of_string("c")};
+    unsigned moved = 0;
+
+    T_EQ(orr_slots_deal(ORR_SLOTS_RING, names + 1, NULL, 3, three), ORR_OK);
+    T_EQ(orr_slots_deal(ORR_SLOTS_RING, names, NULL, 4, four), ORR_OK);
+
+    for (unsigned slot = 0; slot < ORR_SLOT_COUNT; slot++) {
+        T_TRUE(four[slot] == 0 || four[slot] == three[slot] + 1);
+        moved += four[slot] == 0;
+    }
+    T_TRUE(moved > 3000 && moved < 5300);
+    names[2] = names[1];
+    T_EQ(orr_slots_deal(ORR_SLOTS_RING, names, NULL, 4, four), ORR_EXISTS);
+    T_EQ(orr_slots_deal(ORR_SLOTS_RING, NULL, NULL, 4, four), ORR_INVALID);
+}
+
 /* No nodes, too many, or nobody with a weight: refused, and nothing is written. */
 static void
 test_impossible_deals_are_refused(void)
@@ -203,6 +227,7 @@ static const Test TESTS[] = {
     TEST(test_redis_agrees),
     TEST(test_even_deal_is_that_of_redis_cli),
     TEST(test_weighted_deal_is_in_proportion),
+    TEST(test_ring_deal_moves_little),
     TEST(test_impossible_deals_are_refused),
 };
 

@@ -120,7 +120,7 @@ circle_shares(const Circle *circle, uint64_t *shares)
 
     for (size_t i = 0; i < points->count; i++) {
         /* Halved arcs: the whole circle would not fit. Their odd bits are the rounding. */
-        shares[points->owners[i]] += points_arc(points, i) / 2;
+        shares[points_owner_at(points, i)] += points_arc(points, i) / 2;
     }
 }
 

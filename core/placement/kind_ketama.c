@@ -223,7 +223,7 @@ ketama_next(Walk *walk)
     }
     walk->step++;
     walk->place[0] = walk->place[0] >= points->count ? 0 : walk->place[0];
-    return points->owners[walk->place[0]++];
+    return points_owner_at(points, walk->place[0]++);
 }
 
 static bool

@@ -64,7 +64,7 @@ ring_next(Walk *walk)
     }
     walk->step++;
     walk->place[0] = walk->place[0] >= points->count ? 0 : walk->place[0];
-    return points->owners[walk->place[0]++];
+    return points_owner_at(points, walk->place[0]++);
 }
 
 static bool
@@ -112,7 +112,7 @@ nearest_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Circle *circle = placement->state;
 
-    return circle->points.owners[nearest(&circle->points, hash << circle->shift)];
+    return points_owner_at(&circle->points, nearest(&circle->points, hash << circle->shift));
 }
 
 /* Outwards in both directions; place[0] is the next point ahead, place[1] the next behind. */
@@ -139,7 +139,7 @@ nearest_next(Walk *walk)
     } else {
         walk->place[0] = (walk->place[0] + 1) % count;
     }
-    return points->owners[taken];
+    return points_owner_at(points, taken);
 }
 
 /* A point owns half the arc on either side. */
@@ -153,8 +153,8 @@ nearest_shares(const OrrPlacement *placement, uint64_t *shares)
         size_t before = i == 0 ? points->count - 1 : i - 1;
         uint64_t half = points_arc(points, i) / 4;
 
-        shares[points->owners[i]] += half;
-        shares[points->owners[before]] += half;
+        shares[points_owner_at(points, i)] += half;
+        shares[points_owner_at(points, before)] += half;
     }
     return true;
 }
@@ -183,11 +183,11 @@ bounded_find_for(const OrrPlacement *placement, uint64_t hash, uint64_t load)
     for (size_t i = 0; i < points->count; i++) {
         size_t at = first + i < points->count ? first + i : first + i - points->count;
 
-        if (bounded_has_room(placement, points->owners[at], load)) {
-            return points->owners[at];
+        if (bounded_has_room(placement, points_owner_at(points, at), load)) {
+            return points_owner_at(points, at);
         }
     }
-    return points->owners[first];
+    return points_owner_at(points, first);
 }
 
 static uint32_t

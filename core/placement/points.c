@@ -2,8 +2,9 @@
 
 #include <glib.h>
 
-#define LONG_BUCKET 16u /* from here on a search or a sort inside a bucket is not linear */
-#define GROUP 16u       /* hashes of a batch whose memory is fetched together */
+#define LONG_BUCKET 16u  /* from here on a search or a sort inside a bucket is not linear */
+#define SMALL_RING 8192u /* points that the first caches hold: nothing to fetch ahead */
+#define GROUP 16u        /* hashes of a batch whose memory is fetched together */
 
 static unsigned
 log2_floor(size_t x)
@@ -20,8 +21,21 @@ allocate(Points *points, size_t count)
     points->entries = (size_t)1 << bits;
     points->shift = 64 - bits;
     points->positions = g_new(uint64_t, count + POINTS_PAD);
-    points->owners = g_new(uint32_t, count + POINTS_PAD);
+    points->marks = g_new(uint64_t, count + POINTS_PAD);
     points->index = g_new(uint32_t, points->entries + 1);
+}
+
+static void
+put(Points *points, size_t at, Point point)
+{
+    points->positions[at] = point.position;
+    points->marks[at] = point.position >> 32 << 32 | point.owner;
+}
+
+static Point
+get(const Points *points, size_t at)
+{
+    return (Point){points->positions[at], points_owner_at(points, at)};
 }
 
 /* With the points in place: what closes the circle, and the index. */
@@ -30,9 +44,9 @@ finish(Points *points)
 {
     size_t i = 0;
 
+    uint32_t first = points->count != 0 ? points_owner_at(points, 0) : 0;
     for (size_t pad = 0; pad < POINTS_PAD; pad++) {
-        points->positions[points->count + pad] = UINT64_MAX;
-        points->owners[points->count + pad] = points->count != 0 ? points->owners[0] : 0;
+        put(points, points->count + pad, (Point){UINT64_MAX, first});
     }
     for (size_t entry = 0; entry < points->entries; entry++) {
         while (i < points->count && points->positions[i] >> points->shift < entry) {
@@ -54,7 +68,7 @@ void
 points_clear(Points *points)
 {
     g_free(points->positions);
-    g_free(points->owners);
+    g_free(points->marks);
     g_free(points->index);
     memset(points, 0, sizeof *points);
 }
@@ -65,14 +79,14 @@ points_copy(Points *points, const Points *from)
     *points = *from;
     points->positions =
         g_memdup2(from->positions, (from->count + POINTS_PAD) * sizeof *from->positions);
-    points->owners = g_memdup2(from->owners, (from->count + POINTS_PAD) * sizeof *from->owners);
+    points->marks = g_memdup2(from->marks, (from->count + POINTS_PAD) * sizeof *from->marks);
     points->index = g_memdup2(from->index, (from->entries + 1) * sizeof *from->index);
 }
 
 size_t
 points_memory_size(const Points *points)
 {
-    return (points->count + POINTS_PAD) * (sizeof *points->positions + sizeof *points->owners) +
+    return (points->count + POINTS_PAD) * (sizeof *points->positions + sizeof *points->marks) +
            (points->entries + 1) * sizeof *points->index;
 }
 
@@ -134,19 +148,6 @@ sort_points(Point *points, size_t count, const uint32_t *rank)
     g_free(end);
 }
 
-static void
-put(Points *points, size_t at, Point point)
-{
-    points->positions[at] = point.position;
-    points->owners[at] = point.owner;
-}
-
-static Point
-get(const Points *points, size_t at)
-{
-    return (Point){points->positions[at], points->owners[at]};
-}
-
 void
 points_merge(Points *points, Point *added, size_t count, const uint32_t *rank)
 {
@@ -182,12 +183,12 @@ points_remove(Points *points, uint32_t owner)
     size_t left = 0;
 
     for (size_t i = 0; i < old.count; i++) {
-        left += old.owners[i] != owner;
+        left += points_owner_at(&old, i) != owner;
     }
     allocate(points, left);
     left = 0;
     for (size_t i = 0; i < old.count; i++) {
-        if (old.owners[i] != owner) {
+        if (points_owner_at(&old, i) != owner) {
             put(points, left++, get(&old, i));
         }
     }
@@ -216,7 +217,7 @@ points_search(const Points *points, uint64_t hash, size_t low)
     return low;
 }
 
-/* First the entries of the index are fetched for all, then the points, then both are used. */
+/* First the entries of the index are fetched for all, then the marks, then both are used. */
 static void
 find_group(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
            uint32_t *owners)
@@ -224,23 +225,12 @@ find_group(const Points *points, const uint64_t *hashes, size_t count, unsigned 
     uint32_t low[GROUP];
 
     for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(&points->index[hashes[i] << shift >> points->shift]);
-    }
-    for (size_t i = 0; i < count; i++) {
         low[i] = points->index[hashes[i] << shift >> points->shift];
-        __builtin_prefetch(&points->positions[low[i]]);
-        __builtin_prefetch(&points->owners[low[i]]);
+        __builtin_prefetch(&points->marks[low[i]]);
     }
     for (size_t i = 0; i < count; i++) {
-        uint64_t hash = hashes[i] << shift;
-        const uint64_t *p = points->positions + low[i];
-        size_t passed = (size_t)(p[0] < hash) + (p[1] < hash) + (p[2] < hash) + (p[3] < hash);
-
-        if (__builtin_expect(passed == POINTS_PAD, 0)) {
-            owners[i] = points->owners[points_search(points, hash, low[i] + POINTS_PAD)];
-        } else {
-            owners[i] = points->owners[low[i] + passed];
-        }
+        owners[i] =
+            points_owner_at(points, points_find_from(points, hashes[i] << shift, low[i]));
     }
 }
 
@@ -248,7 +238,10 @@ void
 points_owners(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
               uint32_t *owners)
 {
-    for (size_t i = 0; i < count; i += GROUP) {
+    for (size_t i = 0; points->count < SMALL_RING && i < count; i++) {
+        owners[i] = points_owner(points, hashes[i] << shift);
+    }
+    for (size_t i = 0; points->count >= SMALL_RING && i < count; i += GROUP) {
         find_group(points, hashes + i, MIN(GROUP, count - i), shift, owners + i);
     }
 }

@@ -2,23 +2,23 @@
 
 #include "placement/crc16.h"
 
-#include <glib.h>
-
-static inline uint16_t
-crc16_best(const uint8_t *at, size_t size)
-{
 #if CRC16_HAS_CARRYLESS
-    if (crc16_can_carryless()) {
-        return crc16_carryless(at, size);
-    }
-#endif
-    return crc16_slices(at, size);
+__attribute__((target("pclmul,sse4.1"))) static uint16_t
+carryless(OrrBytes bytes)
+{
+    return crc16_carryless(bytes.data, bytes.size);
 }
+#endif
 
 uint16_t
 orr_crc16(OrrBytes bytes)
 {
-    return crc16_best(bytes.data, bytes.size);
+#if CRC16_HAS_CARRYLESS
+    if (crc16_can_carryless()) {
+        return carryless(bytes);
+    }
+#endif
+    return crc16_slices(bytes.data, bytes.size);
 }
 
 bool
@@ -35,7 +35,7 @@ orr_crc16_by(OrrCrc16Way way, OrrBytes bytes)
     }
 #if CRC16_HAS_CARRYLESS
     if (way == ORR_CRC16_CARRYLESS && crc16_can_carryless()) {
-        return crc16_carryless(bytes.data, bytes.size);
+        return carryless(bytes);
     }
 #endif
     return crc16_slices(bytes.data, bytes.size);
@@ -60,23 +60,45 @@ shows_brace(uint64_t word)
     return (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
 }
 
-/* Most keys have no tag; eight bytes a time tell so before memchr() could be called. */
+#if defined(__SSE2__)
+static inline bool
+long_may_have_tag(const uint8_t *at, size_t size)
+{
+    __m128i brace = _mm_set1_epi8('{');
+    __m128i found = _mm_setzero_si128();
+
+    for (size_t i = 0; i + 16 <= size; i += 16) {
+        __m128i piece = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(piece, brace));
+    }
+    __m128i last = _mm_loadu_si128((const __m128i *)(const void *)(at + size - 16));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(last, brace));
+    return _mm_movemask_epi8(found) != 0;
+}
+#else
+static inline bool
+long_may_have_tag(const uint8_t *at, size_t size)
+{
+    return memchr(at, '{', size) != NULL;
+}
+#endif
+
+/* Most keys have no tag, and a few wide comparisons tell so sooner than a call of memchr(). */
 static inline bool
 may_have_tag(OrrBytes key)
 {
-    uint64_t found = 0;
-    size_t i = 0;
-
-    if (key.size < 8) {
-        for (; i < key.size; i++) {
-            found |= key.data[i] == '{';
-        }
-        return found != 0;
+    if (key.size >= 16) {
+        return long_may_have_tag(key.data, key.size);
     }
-    for (; i + 8 <= key.size; i += 8) {
-        found |= shows_brace(load_64(key.data + i));
+    if (key.size >= 8) {
+        return (shows_brace(load_64(key.data)) |
+                shows_brace(load_64(key.data + key.size - 8))) != 0;
     }
-    return (found | shows_brace(load_64(key.data + key.size - 8))) != 0;
+    bool found = false;
+    for (size_t i = 0; i < key.size; i++) {
+        found |= key.data[i] == '{';
+    }
+    return found;
 }
 
 static OrrBytes
@@ -102,45 +124,24 @@ orr_slot_tag(OrrBytes key)
     return may_have_tag(key) ? find_tag(key) : key;
 }
 
+#if CRC16_HAS_CARRYLESS
+__attribute__((target("pclmul,sse4.1"))) static uint16_t
+slot_carryless(OrrBytes key)
+{
+    OrrBytes tag = __builtin_expect(may_have_tag(key), 0) ? find_tag(key) : key;
+
+    return crc16_carryless(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
+}
+#endif
+
 uint16_t
 orr_slot_of_key(OrrBytes key)
 {
+#if CRC16_HAS_CARRYLESS
+    if (crc16_can_carryless()) {
+        return slot_carryless(key);
+    }
+#endif
     OrrBytes tag = orr_slot_tag(key);
-
-    return crc16_best(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
-}
-
-static uint64_t
-weight_of(OrrSlotsPolicy policy, const uint32_t *weights, size_t index)
-{
-    return policy == ORR_SLOTS_WEIGHTED && weights != NULL ? weights[index] : 1;
-}
-
-OrrStatus
-orr_slots_deal(OrrSlotsPolicy policy, const OrrBytes *names, const uint32_t *weights,
-               size_t count, uint16_t owner[ORR_SLOT_COUNT])
-{
-    uint64_t total = 0;
-    uint64_t sum = 0;
-    uint64_t slot = 0;
-
-    (void)names;
-    if (count == 0 || count > ORR_SLOTS_NODES_MAX) {
-        return ORR_INVALID;
-    }
-    for (size_t i = 0; i < count; i++) {
-        total += weight_of(policy, weights, i);
-    }
-    if (total == 0) {
-        return ORR_INVALID;
-    }
-    for (size_t i = 0; i < count; i++) {
-        sum += weight_of(policy, weights, i);
-        uint64_t end = (sum * ORR_SLOT_COUNT + total / 2) / total;
-        for (; slot < end; slot++) {
-            owner[slot] = (uint16_t)i;
-        }
-    }
-    g_assert(slot == ORR_SLOT_COUNT);
-    return ORR_OK;
+    return crc16_slices(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
 }

@@ -23,6 +23,7 @@
 #include <orrery/record.h>
 #include <orrery/replication.h>
 #include <orrery/resp.h>
+#include <orrery/ring.h>
 #include <orrery/rng.h>
 #include <orrery/router.h>
 #include <orrery/settings.h>

@@ -52,6 +52,7 @@ ORR_API uint16_t orr_crc16_by(OrrCrc16Way way, OrrBytes bytes);
 typedef enum OrrSlotsPolicy {
     ORR_SLOTS_EVEN, /* one range each, equal within one slot, as redis-cli --cluster create */
     ORR_SLOTS_WEIGHTED, /* one range each, its length in proportion to the weight */
+    ORR_SLOTS_RING, /* each slot to the owner of its number on a ring of names and weights */
 } OrrSlotsPolicy;
 
 #define ORR_SLOTS_NODES_MAX 16384u /* there is no more than one slot each to give */
@@ -60,11 +61,15 @@ typedef enum OrrSlotsPolicy {
  *
  * EVEN gives slots round(i * 16384 / n) up to round((i + 1) * 16384 / n) to node i, and looks
  * at neither names nor weights. WEIGHTED does so with running sums of weights: a share is
- * within one slot of weight / total; weight 0 gets none; `weights` NULL means all equal.
+ * within one slot of weight / total; weight 0 gets none; `weights` NULL means all equal. RING
+ * asks the ring of ring.h, 160 points for the smallest weight, who owns the key that is the
+ * slot's decimal number: shares vary, but a change of nodes moves few slots, whoever computes
+ * it; `names` are the nodes'.
  *
  * ORR_OK
- * ORR_INVALID   no nodes, more than ORR_SLOTS_NODES_MAX, or all weights are 0; `owner` is
- *               unchanged
+ * ORR_INVALID   no nodes, more than ORR_SLOTS_NODES_MAX, or all weights are 0; with RING no
+ *               names, or one that is empty or longer than 1024 bytes; `owner` is unchanged
+ * ORR_EXISTS    with RING, two nodes have one name; `owner` is unchanged
  */
 ORR_API ORR_MUST_USE OrrStatus orr_slots_deal(OrrSlotsPolicy policy, const OrrBytes *names,
                                               const uint32_t *weights, size_t count,
