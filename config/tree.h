@@ -30,7 +30,6 @@ typedef struct ConfigNode {
     bool plain; /* TEXT: without quotes, on one line: columns inside of it can be computed */
     char *key;  /* of a map's child; NULL otherwise */
     ConfigPlace key_place;
-    bool used; /* for whoever reads the tree: what is never used was unknown */
     struct ConfigNode **children; /* LIST, MAP; in the order of the file */
     size_t child_count;
     struct ConfigNode *parent; /* NULL: the root */

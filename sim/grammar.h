@@ -72,6 +72,18 @@ const SimRow *sim_grammar_row(size_t index);
 const char *sim_context_title(SimContext context);
 const char *sim_context_intro(SimContext context);
 
+/* A key of the file, by its dotted path. */
+typedef struct SimKeyRow {
+    const char *key;
+    const char *doc;     /* without a full stop */
+    const char *example; /* a value, or NULL */
+} SimKeyRow;
+extern const SimKeyRow sim_grammar_keys[]; /* ended by a row without a key */
+/* Is it directly under `parent`? "" is the file itself. */
+bool sim_key_is_in(const SimKeyRow *row, const char *parent);
+/* Its last step. */
+const char *sim_key_last(const SimKeyRow *row);
+
 /* One table each. */
 extern const SimRow sim_grammar_commands[];
 extern const SimRow sim_grammar_triggers[];

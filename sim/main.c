@@ -11,6 +11,8 @@
 static const SimCommand commands[] = {
     {"place", "[options] [KEY...]", "Print the node that each key belongs to",
      sim_command_place, sim_command_place_options},
+    {"explain", "[WORD...]", "Document the language of scenarios, or one word of it",
+     sim_command_explain, sim_explain_options},
     {"check", "[options] FILE...", "Say what is wrong with scenarios; run nothing",
      sim_command_check, sim_check_options},
     {"slot", "[options] [KEY...]", "Print the slot of each key", sim_command_slot,
@@ -18,6 +20,8 @@ static const SimCommand commands[] = {
     {"balance", "[options]",
      "Measure how evenly each algorithm spreads keys, and what changes move",
      sim_command_balance, sim_command_balance_options},
+    {"completion", "bash|zsh|fish", "Print a script that completes words in a shell",
+     sim_command_completion, sim_completion_options},
     {"help", "[COMMAND]", "Say how a command is used", sim_command_help, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -11,12 +11,6 @@
 #include "run.h"
 #include "scenario_read.h"
 
-static const char *const top_keys[] = {
-    "scenario", "version", "source",     "shows",   "holds", "seed",     "run",      "stop",
-    "cluster",  "network", "clocks",     "disk",    "store", "workload", "timeline", "chaos",
-    "settle",   "always",  "eventually", "finally", "naive", "report",   NULL,
-};
-
 void
 sim_read_problem(SimReader *self, ConfigPlace place, const char *format, ...)
 {
@@ -38,12 +32,7 @@ sim_where(ConfigPlace place)
 ConfigNode *
 sim_read_child(const ConfigNode *map, const char *key)
 {
-    ConfigNode *child = config_node_find(map, key);
-
-    if (child != NULL) {
-        child->used = true;
-    }
-    return child;
+    return config_node_find(map, key);
 }
 
 bool
@@ -92,27 +81,45 @@ sim_read_time(SimReader *self, const ConfigNode *map, const char *key, OrrTime *
     return true;
 }
 
+static void
+refuse_key(SimReader *self, const ConfigNode *node, const char *parent)
+{
+    ConfigNearest nearest = config_nearest(node->key);
+    GString *all = g_string_new(NULL);
+
+    for (const SimKeyRow *row = sim_grammar_keys; row->key != NULL; row++) {
+        if (sim_key_is_in(row, parent)) {
+            config_nearest_offer(&nearest, sim_key_last(row));
+            g_string_append_printf(all, "%s%s", all->len == 0 ? "" : ", ", sim_key_last(row));
+        }
+    }
+    if (nearest.best == NULL) {
+        sim_read_problem(self, node->key_place, "there is no key `%s` here; known are %s",
+                         node->key, all->str);
+    } else {
+        sim_read_problem(self, node->key_place, "there is no key `%s` here; did you mean `%s`?",
+                         node->key, nearest.best);
+    }
+    g_string_free(all, TRUE);
+}
+
+bool
+sim_read_key_is_known(const char *parent, const char *key)
+{
+    for (const SimKeyRow *row = sim_grammar_keys; row->key != NULL; row++) {
+        if (sim_key_is_in(row, parent) && strcmp(sim_key_last(row), key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
-sim_read_refuse_unknown(SimReader *self, const ConfigNode *map, const char *const *known)
+sim_read_refuse_unknown(SimReader *self, const ConfigNode *map, const char *parent)
 {
     for (size_t i = 0; map->kind == CONFIG_NODE_MAP && i < map->child_count; i++) {
-        const ConfigNode *child = map->children[i];
-        ConfigNearest nearest = config_nearest(child->key);
-
-        if (child->used) {
-            continue;
-        }
-        for (size_t j = 0; known[j] != NULL; j++) {
-            config_nearest_offer(&nearest, known[j]);
-        }
-        if (nearest.best == NULL) {
-            g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)known);
-            sim_read_problem(self, child->key_place, "there is no key `%s` here; known are %s",
-                             child->key, all);
-        } else {
-            sim_read_problem(self, child->key_place,
-                             "there is no key `%s` here; did you mean `%s`?", child->key,
-                             nearest.best);
+        if (!sim_read_key_is_known(parent, map->children[i]->key)) {
+            refuse_key(self, map->children[i], parent);
         }
     }
 }
@@ -227,12 +234,6 @@ read_plain_keys(SimReader *self, const ConfigNode *root)
     }
 }
 
-static bool
-is_top_key(const char *key)
-{
-    return g_strv_contains(top_keys, key);
-}
-
 /* Where `--set KEY=` points to: a dotted path, a key of the file that is there once, a setting
  * of nodes, or a key of the first level. NULL: a problem. */
 static char *
@@ -244,7 +245,7 @@ override_path(SimReader *self, const char *key, ConfigPlace place)
     ConfigNearest nearest = config_nearest(key);
     const ConfigSetting *row = NULL;
 
-    if (strchr(key, '.') != NULL || is_top_key(key)) {
+    if (strchr(key, '.') != NULL || sim_read_key_is_known("", key)) {
         return g_strdup(key);
     }
     if (g_strv_length(paths) == 1) {
@@ -265,8 +266,10 @@ override_path(SimReader *self, const char *key, ConfigPlace place)
     for (size_t i = 0; (row = config_setting_at(i)) != NULL; i++) {
         config_nearest_offer(&nearest, row->name);
     }
-    for (size_t i = 0; top_keys[i] != NULL; i++) {
-        config_nearest_offer(&nearest, top_keys[i]);
+    for (const SimKeyRow *top = sim_grammar_keys; top->key != NULL; top++) {
+        if (sim_key_is_in(top, "")) {
+            config_nearest_offer(&nearest, top->key);
+        }
     }
     if (nearest.best == NULL) {
         sim_read_problem(self, place, "there is no key `%s` in the file, and no such setting",
@@ -332,7 +335,7 @@ read_all(SimReader *self)
     sim_read_expectations(self);
     sim_read_naives(self);
     sim_read_report(self);
-    sim_read_refuse_unknown(self, root, top_keys);
+    sim_read_refuse_unknown(self, root, "");
 }
 
 static SimScenario *

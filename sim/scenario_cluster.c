@@ -7,11 +7,6 @@
 #include "scenario_read.h"
 #include "scenario_settings.h"
 
-static const char *const cluster_keys[] = {
-    "nodes", "sites",   "zones",  "clusters", "shards",   "witnesses", "spares",
-    "slots", "weights", "formed", "voters",   "settings", "use",       NULL,
-};
-
 static SimNodeSpec *
 node_at(SimReader *self, unsigned index)
 {
@@ -534,6 +529,6 @@ sim_read_cluster(SimReader *self)
     self->nodes = NULL;
     sim_read_settings(self, cluster);
     if (cluster != NULL) {
-        sim_read_refuse_unknown(self, cluster, cluster_keys);
+        sim_read_refuse_unknown(self, cluster, "cluster");
     }
 }

@@ -509,8 +509,6 @@ read_report_line(SimReader *self, const ConfigNode *node)
 void
 sim_read_report(SimReader *self)
 {
-    static const char *const keys[] = {"trace",  "diagram",    "history",
-                                       "strips", "on failure", NULL};
     ConfigNode *map = sim_read_child(config_tree_root(self->tree), "report");
 
     if (map == NULL || !sim_read_is(self, map, CONFIG_NODE_MAP)) {
@@ -519,12 +517,11 @@ sim_read_report(SimReader *self)
     self->scenario->report.given = true;
     self->scenario->report.strip_to_ns = self->scenario->run_ns;
     for (size_t i = 0; i < map->child_count; i++) {
-        if (g_strv_contains(keys, map->children[i]->key)) {
-            map->children[i]->used = true;
+        if (sim_read_key_is_known("report", map->children[i]->key)) {
             if (sim_read_is(self, map->children[i], CONFIG_NODE_TEXT)) {
                 read_report_line(self, map->children[i]);
             }
         }
     }
-    sim_read_refuse_unknown(self, map, keys);
+    sim_read_refuse_unknown(self, map, "report");
 }

@@ -46,7 +46,7 @@ void sim_read_expectations(SimReader *self);
 void sim_read_naives(SimReader *self);
 void sim_read_report(SimReader *self);
 
-/* The child of a map, marked as known; NULL if it is not there. */
+/* The child of a map; NULL if it is not there. */
 ConfigNode *sim_read_child(const ConfigNode *map, const char *key);
 /* The value of a text child; NULL if it is not there, or (a problem) no text. */
 const char *sim_read_text(SimReader *self, const ConfigNode *map, const char *key);
@@ -54,9 +54,9 @@ const char *sim_read_text(SimReader *self, const ConfigNode *map, const char *ke
 bool sim_read_time(SimReader *self, const ConfigNode *map, const char *key, OrrTime *time);
 /* Is it a map (a list, a text)? If not, a problem. */
 bool sim_read_is(SimReader *self, const ConfigNode *node, ConfigNodeKind kind);
-/* A problem for each child of `map` that nobody asked for; `known`, NULL-terminated, is for
- * suggestions. */
-void sim_read_refuse_unknown(SimReader *self, const ConfigNode *map, const char *const *known);
+/* A problem for each child of `map` that is no key under `parent` in the table of keys. */
+void sim_read_refuse_unknown(SimReader *self, const ConfigNode *map, const char *parent);
+bool sim_read_key_is_known(const char *parent, const char *key);
 /* A problem at a word, or at a node. */
 void sim_read_problem(SimReader *self, ConfigPlace place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

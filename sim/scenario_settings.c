@@ -63,8 +63,6 @@ read_use_line(SimReader *self, const ConfigNode *node)
 static void
 read_use(SimReader *self, const ConfigNode *cluster)
 {
-    static const char *const keys[] = {"placement",   "detector",  "coordination",
-                                       "replication", "rebalance", NULL};
     ConfigNode *use = sim_read_child(cluster, "use");
 
     if (use == NULL || !sim_read_is(self, use, CONFIG_NODE_MAP)) {
@@ -73,15 +71,14 @@ read_use(SimReader *self, const ConfigNode *cluster)
     for (size_t i = 0; i < use->child_count; i++) {
         ConfigNode *node = use->children[i];
 
-        if (!g_strv_contains(keys, node->key)) {
+        if (!sim_read_key_is_known("cluster.use", node->key)) {
             continue;
         }
-        node->used = true;
         if (sim_read_is(self, node, CONFIG_NODE_TEXT)) {
             read_use_line(self, node);
         }
     }
-    sim_read_refuse_unknown(self, use, keys);
+    sim_read_refuse_unknown(self, use, "cluster.use");
 }
 
 /* Finds the setting that a key names, and its value. NULL: a problem. */

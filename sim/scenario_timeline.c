@@ -447,7 +447,6 @@ read_spread(SimReader *self, const ConfigNode *map, const char *key, SimDist *di
 void
 sim_read_chaos(SimReader *self)
 {
-    static const char *const keys[] = {"during", "every", "keep", "swarm", "pick", NULL};
     ConfigNode *map = sim_read_child(config_tree_root(self->tree), "chaos");
     SimChaos *chaos = &self->scenario->chaos;
     const char *keep = NULL;
@@ -481,7 +480,7 @@ sim_read_chaos(SimReader *self)
         chaos->to_ns = MAX(during.a, during.b);
         read_picks(self, pick);
     }
-    sim_read_refuse_unknown(self, map, keys);
+    sim_read_refuse_unknown(self, map, "chaos");
 }
 
 static void
@@ -508,7 +507,6 @@ read_broken(SimReader *self, const ConfigNode *map)
 void
 sim_read_settle(SimReader *self)
 {
-    static const char *const keys[] = {"at", "leave broken", "leave down", NULL};
     ConfigNode *map = sim_read_child(config_tree_root(self->tree), "settle");
     SimSettle *settle = &self->scenario->settle;
     const char *down = NULL;
@@ -525,5 +523,5 @@ sim_read_settle(SimReader *self)
     down = sim_read_text(self, map, "leave down");
     settle->leave_down = down != NULL && strcmp(down, "yes") == 0;
     read_broken(self, map);
-    sim_read_refuse_unknown(self, map, keys);
+    sim_read_refuse_unknown(self, map, "settle");
 }
