@@ -4,12 +4,6 @@ load plots . "/style.gnuplot"
 names = names_in("balance.csv")
 n = real(system(sprintf("awk -F, 'NR == 2 { print $3 }' '%s/balance.csv'", data)))
 ring_law(v) = 100 * sqrt((n - 1) / (n * v + 1))
-# The median of the fullest of n shares, each of law Beta(V, (n-1)V): where the law is 0.5^(1/n).
-between(v, low, high, steps) = steps == 0 ? (low + high) / 2 : \
-    (ibeta(v, (n - 1) * v, (low + high) / 2) < 0.5 ** (1 / n) ? \
-     between(v, (low + high) / 2, high, steps - 1) : between(v, low, (low + high) / 2, steps - 1))
-fullest_law(v) = n * between(v, 1 / n, 12 / n > 1 ? 1 : 12 / n, 20)
-
 set multiplot layout 1, 2 title sprintf("How many points does each of %d nodes need on a ring?", int(n)) textcolor rgb ink
 set logscale xy
 set samples 41
@@ -28,8 +22,8 @@ plot ring_law(x) with lines linecolor rgb soft linewidth 2 title "√((n-1)/(nV+
 set ylabel "load of the fullest node / its due"
 set yrange [1:9]
 set ytics (1, 1.1, 1.2, 1.3, 1.5, 2, 3, 4, 6, 8)
-plot fullest_law(x) with lines linecolor rgb soft linewidth 2 title "by the Beta law", \
+plot only("ring", "balance.csv") using "points":"exact_max_law" with lines linecolor rgb soft linewidth 2 title "median by the Beta law", \
      for [i = 1:words(names)] only(word(names, i), "balance.csv") \
-        using "points":"exact_max":"exact_max_p5":"exact_max_p95" \
+        using "points":"exact_max_p50":"exact_max_p5":"exact_max_p95" \
         with yerrorbars linecolor rgb color(i) pointtype mark(i) title word(names, i) . ", 5 to 95 %"
 unset multiplot

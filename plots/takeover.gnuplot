@@ -1,5 +1,5 @@
 # Who inherits the keys of a dead node? One square for each pair of dead node and heir.
-high = 400
+high = 390
 load plots . "/style.gnuplot"
 panels = system(sprintf("awk -F, 'NR > 1 && !seen[$1 \",\" $3]++ { print $1 \",\" $3 }' '%s/takeover.csv'", data))
 count = words(panels) < 3 ? words(panels) : 3
@@ -9,7 +9,7 @@ algorithm(panel) = panel[1:strstrt(panel, ",") - 1]
 points(panel) = panel[strstrt(panel, ",") + 1:*]
 is_ring(panel) = panel[1:4] eq "ring" || panel[1:6] eq "ketama"
 heading(panel) = algorithm(panel) . (is_ring(panel) ? sprintf(", %s point%s a node", points(panel), points(panel) eq "1" ? "" : "s") : "")
-set multiplot layout 1, count margins 0.07, 0.9, 0.15, 0.84 spacing 0.05 \
+set multiplot layout 1, count margins 0.08, 0.9, 0.15, 0.84 spacing 0.05 \
     title sprintf("Who inherits the keys when one of %d nodes dies?", n) textcolor rgb ink
 if (dark) {
     set palette defined (0 "#2a2350", 0.3 "#6d3b86", 0.6 "#c9566d", 0.8 "#f08a5d", 1 "#ffe9a8")

@@ -21,7 +21,7 @@ expect() {
     "$@" > out 2> err < /dev/null
     got=$?
     [ "$got" -eq "$code" ] || fail "$name: exit code $got, not $code"
-    grep -qF -- "$part" err || fail "$name: stderr lacks '$part': $(cat err)"
+    [ -z "$part" ] || grep -qF -- "$part" err || fail "$name: stderr lacks '$part': $(cat err)"
 }
 
 # same NAME EXPECTED ACTUAL

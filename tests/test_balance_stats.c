@@ -198,6 +198,8 @@ test_ring_cv_closed_form(void)
     rms = sim_stats_summary_rms(cv, RINGS);
 
     T_TRUE(near(sim_stats_nearest_cv(100, 160) / sim_stats_ring_cv(100, 160), 0.707, 0.0005));
+    T_TRUE(near(sim_stats_ring_max(10, 160), 1.12, 0.01));
+    T_TRUE(near(sim_stats_ring_max(1000, 160), 1.28, 0.01));
     T_TRUE(near(sim_stats_ring_cv(10, 160), 0.0750, 0.00005));
     T_TRUE(near(sim_stats_ring_cv(100, 160), 0.0787, 0.00005));
     T_TRUE(near(sim_stats_ring_cv(1000, 160), 0.0790, 0.00005));

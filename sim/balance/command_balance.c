@@ -14,6 +14,7 @@
 #define CASES_MAX 4096u
 #define SEEDS_DEFAULT 40u
 #define CHANGE_SEEDS_DEFAULT 10u
+#define TIMING_PASSES 3u
 
 const SimOption sim_command_balance_options[] = {
     {"algorithms", 'a', "NAME,...", "Which ones (all); orrery place --list shows them"},
@@ -342,23 +343,31 @@ show_progress(void *user, size_t done, size_t total)
 static void
 measure_times(const SimStudy *study, SimFigures *figures, size_t count, bool progress)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count * TIMING_PASSES; i++) {
+        SimFigures *one = &figures[i % count];
+        SimTimes times;
+
         if (progress) {
-            fprintf(stderr, "\rtimes of %s \033[K", figures[i].situation.info->name);
+            fprintf(stderr, "\rtimes %zu %% \033[K", i * 100 / (count * TIMING_PASSES));
             fflush(stderr);
         }
-        if (figures[i].refusal == NULL) {
-            figures[i].times = sim_timing_measure(study, &figures[i].situation);
+        if (one->refusal == NULL) {
+            times = sim_timing_measure(study, &one->situation);
+            sim_timing_keep_least(&one->times, &times);
         }
     }
 }
 
 static bool
-write_output(const SimStudy *study, const SimFigures *figures, size_t count,
-             const char *directory, GError **error)
+write_output(const SimOptions *options, const SimStudy *study, const SimFigures *figures,
+             size_t count, GError **error)
 {
+    const char *directory = sim_options_get(options, "output");
     size_t drawn = 0;
 
+    if (directory == NULL) {
+        return true;
+    }
     if (!sim_report_directory(study, figures, count, directory, error)) {
         return false;
     }
@@ -368,8 +377,10 @@ write_output(const SimStudy *study, const SimFigures *figures, size_t count,
         }
         return false;
     }
-    fprintf(stderr, "%s: CSV files and %zu pictures%s\n", directory, drawn,
-            drawn == 0 ? " (is gnuplot installed?)" : "");
+    if (!sim_options_has(options, "quiet")) {
+        fprintf(stderr, "%s: CSV files and %zu pictures%s\n", directory, drawn,
+                drawn == 0 ? " (gnuplot or the scripts are missing)" : "");
+    }
     return true;
 }
 
@@ -382,9 +393,12 @@ report(const Request *request, const SimOptions *options, const SimFigures *figu
     } else if (sim_options_has(options, "csv")) {
         sim_report_csv(&request->study, figures, count, stdout);
     } else if (sim_options_has(options, "quiet")) {
-        for (size_t at = 0; at < count; at += sim_report_situation(figures + at, count - at)) {
-            sim_report_verdict(figures + at, sim_report_situation(figures + at, count - at),
-                               stdout);
+        for (size_t at = 0; at < count;) {
+            size_t same = sim_report_situation(figures + at, count - at);
+
+            sim_report_heading(&request->study, &figures[at], request->color, stdout);
+            sim_report_verdict(figures + at, same, stdout);
+            at += same;
         }
     } else {
         sim_report_table(&request->study, figures, count, request->color, stdout);
@@ -408,7 +422,6 @@ static bool
 balance(Request *request, const SimOptions *options, GError **error)
 {
     Progress progress = {.begun_us = g_get_monotonic_time()};
-    const char *directory = sim_options_get(options, "output");
     size_t count = 0;
     g_autofree SimCase *cases = make_cases(request, &count, error);
     SimFigures *figures;
@@ -428,8 +441,7 @@ balance(Request *request, const SimOptions *options, GError **error)
     fine = anyone_measured(figures, count, error);
     if (fine) {
         report(request, options, figures, count);
-        fine = directory == NULL ||
-               write_output(&request->study, figures, count, directory, error);
+        fine = write_output(options, &request->study, figures, count, error);
     }
     sim_study_free(figures, count, request->study.seeds);
     if (fine && fflush(stdout) != 0) {

@@ -17,6 +17,9 @@ void sim_report_csv(const SimStudy *study, const SimFigures *figures, size_t cou
 void sim_report_table(const SimStudy *study, const SimFigures *figures, size_t count,
                       bool color, FILE *out);
 
+/* One line that names the situation of a case. */
+void sim_report_heading(const SimStudy *study, const SimFigures *first, bool color, FILE *out);
+
 /* Which algorithm for which need, in words, of one situation. */
 void sim_report_verdict(const SimFigures *figures, size_t count, FILE *out);
 

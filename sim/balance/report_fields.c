@@ -49,6 +49,7 @@ walk_evenness(Walk *walk, const char *prefix, const SimEvenness *figure, bool kn
     number(walk, known ? figure->law : NAN, "%s_cv_law", prefix);
     walk_summary(walk, prefix, "cv_mean", &figure->cv, known);
     walk_percentiles(walk, prefix, "max", &figure->max, known);
+    number(walk, known ? figure->max_law : NAN, "%s_max_law", prefix);
     walk_percentiles(walk, prefix, "min", &figure->min, known);
     number(walk, known ? figure->gini.mean : NAN, "%s_gini", prefix);
     number(walk, known ? figure->jain.mean : NAN, "%s_jain", prefix);

@@ -239,6 +239,14 @@ print_notes(const Table *table, const SimFigures *figures, size_t count)
 }
 
 void
+sim_report_heading(const SimStudy *study, const SimFigures *first, bool color, FILE *out)
+{
+    Table table = {.study = study, .color = color, .skewed = first->skewed, .out = out};
+
+    print_heading(&table, first);
+}
+
+void
 sim_report_table(const SimStudy *study, const SimFigures *figures, size_t count, bool color,
                  FILE *out)
 {

@@ -114,19 +114,26 @@ say_one(FILE *out, const char *need, const SimFigures *one)
     fputs(")\n", out);
 }
 
-static void
-say(FILE *out, const char *need, const SimFigures *figures, size_t count, Fits fits)
+/* Returns the answer, so that the next need can say that it is the same. */
+static const SimFigures *
+say(FILE *out, const char *need, const SimFigures *figures, size_t count, Fits fits,
+    const SimFigures *before)
 {
     const SimFigures *even = find_evenest(figures, count, fits);
     const SimFigures *fast = find_fastest(figures, count, fits);
 
     if (even == NULL) {
-        return;
+        return NULL;
+    }
+    if (even == before) {
+        fprintf(out, "  %-47s %s again\n", need, even->situation.info->name);
+        return even;
     }
     say_one(out, need, even);
     if (fast != NULL && fast->times.key_ns * MUCH_FASTER < even->times.key_ns) {
         say_one(out, "    or, where time counts more:", fast);
     }
+    return even;
 }
 
 /* Skew is not the placement's fault, and only some of it is curable. */
@@ -178,16 +185,25 @@ say_worst(const SimFigures *figures, size_t count, FILE *out)
 void
 sim_report_verdict(const SimFigures *figures, size_t count, FILE *out)
 {
+    static const struct {
+        const char *text;
+        Fits fits;
+    } needs[] = {
+        {"Grow and shrink at the end, equal nodes:", stays_put},
+        {"Any node may die and return, equal nodes:", fits_failures},
+        {"The same, known from the names alone:", fits_names},
+        {"The same, and nodes of different weight:", fits_weights},
+    };
+    const SimFigures *answer = NULL;
     const SimFigures *fastest;
 
     if (count < 2) {
         return;
     }
     fputs("Which one for which need:\n", out);
-    say(out, "Grow and shrink at the end, equal nodes:", figures, count, stays_put);
-    say(out, "Any node may die and return, equal nodes:", figures, count, fits_failures);
-    say(out, "The same, known from the names alone:", figures, count, fits_names);
-    say(out, "The same, and nodes of different weight:", figures, count, fits_weights);
+    for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+        answer = say(out, needs[i].text, figures, count, needs[i].fits, answer);
+    }
     fastest = find_fastest(figures, count, fits_speed);
     if (fastest != NULL) {
         say_one(out, "Fastest from key to node:", fastest);

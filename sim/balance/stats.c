@@ -229,6 +229,12 @@ sim_stats_nearest_cv(double nodes, double points)
     return sqrt(MAX(0, nodes * nodes * share_square - 1));
 }
 
+double
+sim_stats_ring_max(double nodes, double points)
+{
+    return nodes * sim_stats_beta_quantile(pow(0.5, 1 / nodes), points, (nodes - 1) * points);
+}
+
 /* Keys fall on a node with its share as probability; two different keys independently. */
 double
 sim_stats_seen_cv(double cv, double nodes, double squares)

@@ -70,6 +70,9 @@ double sim_stats_ks_p(double distance, size_t count);
  * points each on a random ring, where the next point owns a key, or the nearest. */
 double sim_stats_ring_cv(double nodes, double points);
 double sim_stats_nearest_cv(double nodes, double points);
+/* The median of the fullest of `nodes` relative shares, each of law Beta(points, (nodes - 1)
+ * points), as if they were independent, which they nearly are. */
+double sim_stats_ring_max(double nodes, double points);
 /* A share of that variation, seen through keys whose popularities squared sum to `squares`;
  * 1 / keys where all are equally popular. */
 double sim_stats_seen_cv(double cv, double nodes, double squares);

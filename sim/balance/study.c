@@ -77,6 +77,7 @@ evenness_of(const SimFigures *figures, size_t seeds, size_t spread)
         .jain = summary_of(figures, seeds, spread, offsetof(SimSpread, jain), false),
         .evenness = summary_of(figures, seeds, spread, offsetof(SimSpread, evenness), false),
         .law = NAN,
+        .max_law = NAN,
     };
 }
 
@@ -107,6 +108,10 @@ add_laws(SimFigures *figures, size_t keys)
         return;
     }
     figures->exact.law = cv;
+    if (figures->trials[0].uniforms != NULL) {
+        figures->exact.max_law =
+            sim_stats_ring_max(nodes, (double)figures->situation.options.points);
+    }
     figures->keys.law = sim_stats_seen_cv(cv, nodes, 1 / (double)keys);
     figures->load.law = sim_stats_seen_cv(cv, nodes, figures->squares);
 }
