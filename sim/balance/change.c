@@ -54,7 +54,9 @@ parse_amount(SimChange *change, char *amount, GError **error)
     change->percent = size > 0 && amount[size - 1] == '%';
     if (change->percent) {
         amount[size - 1] = '\0';
-        return sim_arguments_decimal(what, amount, 0.001, 100, &change->amount, error);
+        return sim_arguments_decimal(what, amount, 0.001,
+                                     change->kind == SIM_CHANGE_ADD ? 10000 : 100,
+                                     &change->amount, error);
     }
     if (strspn(amount, "0123456789") != size) {
         g_set_error(error, SIM_FAULT, SIM_FAULT_USAGE,

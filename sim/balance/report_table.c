@@ -78,10 +78,11 @@ print_heading(const Table *table, const SimFigures *first)
 {
     const SimCase *situation = &first->situation;
 
-    fprintf(
-        table->out, "%s%zu nodes%s, %zu keys (%s)", table->color ? BOLD : "", situation->nodes,
-        situation->roster != NULL && situation->roster->weighted ? " of unequal weight" : "",
-        table->study->keys->count, table->study->keys->name);
+    fprintf(table->out, "%s%zu node%s%s, %zu keys (%s)", table->color ? BOLD : "",
+            situation->nodes, situation->nodes == 1 ? "" : "s",
+            situation->roster != NULL && situation->roster->weighted ? " of unequal weight"
+                                                                     : "",
+            table->study->keys->count, table->study->keys->name);
     if (situation->zipf > 0) {
         fprintf(table->out, ", Zipf %g", situation->zipf);
     } else if (table->skewed) {
@@ -104,17 +105,28 @@ optimum_of(const SimFigures *figures, size_t count, size_t change)
     return NAN;
 }
 
+/* Wide enough for the name of the change and a blank before it. */
+static int
+width_of(const SimChange *change)
+{
+    return MAX(10, (int)strlen(change->text) + 1);
+}
+
 static void
 print_columns(const Table *table, const SimFigures *figures, size_t count)
 {
     size_t changes = table->study->change_count;
+    int width = table->heirs ? 6 : 0;
 
+    for (size_t i = 0; i < changes; i++) {
+        width += width_of(&table->study->changes[i]);
+    }
     fprintf(table->out, "\n%-20s%21s%14s", "", "spread of keys, %", "load / due");
     if (table->skewed) {
         fprintf(table->out, "%16s", "by requests");
     }
     if (changes > 0) {
-        fprintf(table->out, "%*s", (int)changes * 10 + (table->heirs ? 6 : 0), "keys moved, %");
+        fprintf(table->out, "%*s", width, "keys moved, %");
     }
     fprintf(table->out, "%s\n%-20s%7s%6s%8s%7s%7s",
             table->timed ? "       lookup, ns  build   memory" : "", "", "CV", "+-", "law",
@@ -123,13 +135,15 @@ print_columns(const Table *table, const SimFigures *figures, size_t count)
         fprintf(table->out, "%9s%7s", "CV, %", "max");
     }
     for (size_t i = 0; i < changes; i++) {
-        fprintf(table->out, "%10s", table->study->changes[i].text);
+        fprintf(table->out, "%*s", width_of(&table->study->changes[i]),
+                table->study->changes[i].text);
     }
     fprintf(table->out, "%s%s\n", table->heirs ? " heirs" : "",
             table->timed ? "    hash    key     ms      KiB" : "");
     fprintf(table->out, "%-20s%35s%s", "at least", "", table->skewed ? "                " : "");
     for (size_t i = 0; i < changes; i++) {
-        cell_number(table, DIM, 10, 2, optimum_of(figures, count, i) * 100);
+        cell_number(table, DIM, width_of(&table->study->changes[i]), 2,
+                    optimum_of(figures, count, i) * 100);
     }
     fputc('\n', table->out);
 }
@@ -144,14 +158,14 @@ color_of_law(const SimEvenness *figure)
 }
 
 static void
-print_moves(const Table *table, const SimMoves *moves)
+print_moves(const Table *table, int width, const SimMoves *moves)
 {
     const char *color = moves->wasted > WASTE_SEEN || moves->lost > WASTE_SEEN ? BAD : GOOD;
 
     if (!isfinite(moves->moved)) {
-        cell(table, DIM, 10, "-");
+        cell(table, DIM, width, "-");
     } else {
-        cell(table, color, 10, "%s%s%.2f", moves->wasted > WASTE_SEEN ? "w" : "",
+        cell(table, color, width, "%s%s%.2f", moves->wasted > WASTE_SEEN ? "w" : "",
              moves->lost > WASTE_SEEN ? "l" : "", moves->moved * 100);
     }
 }
@@ -190,7 +204,7 @@ print_row(const Table *table, const SimFigures *figures)
         cell_number(table, NULL, 7, 3, figures->load.max.mean);
     }
     for (size_t i = 0; i < table->study->change_count; i++) {
-        print_moves(table, &figures->moves[i]);
+        print_moves(table, width_of(&table->study->changes[i]), &figures->moves[i]);
     }
     if (table->heirs) {
         cell_number(table, NULL, 6, 1, heirs_of(table, figures));
