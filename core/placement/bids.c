@@ -1,6 +1,7 @@
 #include "placement/bids.h"
 
 #define LANES 8u
+#define BIDS_FEW 8u /* nodes that are asked sooner one by one */
 
 Bid
 bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count)
@@ -36,62 +37,83 @@ typedef uint64_t Lanes __attribute__((vector_size(8 * LANES)));
         (index) = ((of)&higher) | ((index) & ~higher);                                         \
     } while (0)
 
-/* Eight nodes at a time for one key; then the eight winners, the earliest first. */
+#define LOAD(lanes, from) memcpy(&(lanes), (from), sizeof(lanes))
+
+/* Eight nodes at a time for one key, twice over, so that one comparison need not wait for the
+ * other; then the winners of the lanes. The padding ties with node 0 and so never wins. */
 __attribute__((always_inline)) static inline Bid
-highest_of_lanes(uint64_t key, const uint64_t *nodes, size_t count)
+highest_of_lanes(uint64_t key, const uint64_t *nodes, size_t padded)
 {
-    Lanes of = {0, 1, 2, 3, 4, 5, 6, 7};
-    Lanes best;
-    Lanes index = of;
-    size_t i = LANES;
+    Lanes of0 = {0, 1, 2, 3, 4, 5, 6, 7};
+    Lanes of1 = of0 + LANES;
+    Lanes index0 = of0;
+    Lanes index1 = of1;
+    Lanes best0;
+    Lanes best1;
 
-    memcpy(&best, nodes, sizeof best);
-    best ^= key;
-    BID(best);
-    for (; i + LANES <= count; i += LANES) {
-        Lanes bid;
+    LOAD(best0, nodes);
+    LOAD(best1, nodes + LANES);
+    best0 ^= key;
+    best1 ^= key;
+    BID(best0);
+    BID(best1);
+    for (size_t i = BIDS_PAD; i < padded; i += BIDS_PAD) {
+        Lanes bid0;
+        Lanes bid1;
 
-        memcpy(&bid, nodes + i, sizeof bid);
-        bid ^= key;
-        of += LANES;
-        BID(bid);
-        KEEP_HIGHER(best, index, bid, of);
+        LOAD(bid0, nodes + i);
+        LOAD(bid1, nodes + i + LANES);
+        bid0 ^= key;
+        bid1 ^= key;
+        of0 += BIDS_PAD;
+        of1 += BIDS_PAD;
+        BID(bid0);
+        BID(bid1);
+        KEEP_HIGHER(best0, index0, bid0, of0);
+        KEEP_HIGHER(best1, index1, bid1, of1);
     }
-    Bid winner = {best[0], index[0]};
+    Lanes second =
+        (Lanes)(best1 > best0) | ((Lanes)(best1 == best0) & (Lanes)(index1 < index0));
+    best0 = (best1 & second) | (best0 & ~second);
+    index0 = (index1 & second) | (index0 & ~second);
+    Bid winner = {best0[0], index0[0]};
     for (unsigned lane = 1; lane < LANES; lane++) {
-        bool higher =
-            best[lane] > winner.bid || (best[lane] == winner.bid && index[lane] < winner.index);
-        winner.bid = higher ? best[lane] : winner.bid;
-        winner.index = higher ? index[lane] : winner.index;
-    }
-    for (; i < count; i++) {
-        uint64_t bid = bid_of(key, nodes[i]);
-
-        winner = bid > winner.bid ? (Bid){bid, i} : winner;
+        bool higher = best0[lane] > winner.bid ||
+                      (best0[lane] == winner.bid && index0[lane] < winner.index);
+        winner.bid = higher ? best0[lane] : winner.bid;
+        winner.index = higher ? index0[lane] : winner.index;
     }
     return winner;
 }
 
-/* One node at a time for eight keys. */
+/* One node at a time for sixteen keys. */
 __attribute__((always_inline)) static inline void
 highest_for_lanes(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid *bids)
 {
-    Lanes key;
-    Lanes index = {0};
-    Lanes best;
+    Lanes key0;
+    Lanes key1;
+    Lanes index0 = {0};
+    Lanes index1 = {0};
 
-    memcpy(&key, keys, sizeof key);
-    best = key ^ nodes[0];
-    BID(best);
+    LOAD(key0, keys);
+    LOAD(key1, keys + LANES);
+    Lanes best0 = key0 ^ nodes[0];
+    Lanes best1 = key1 ^ nodes[0];
+    BID(best0);
+    BID(best1);
     for (size_t i = 1; i < count; i++) {
-        Lanes bid = key ^ nodes[i];
+        Lanes bid0 = key0 ^ nodes[i];
+        Lanes bid1 = key1 ^ nodes[i];
         Lanes of = (Lanes){0} + i;
 
-        BID(bid);
-        KEEP_HIGHER(best, index, bid, of);
+        BID(bid0);
+        BID(bid1);
+        KEEP_HIGHER(best0, index0, bid0, of);
+        KEEP_HIGHER(best1, index1, bid1, of);
     }
     for (unsigned lane = 0; lane < LANES; lane++) {
-        bids[lane] = (Bid){best[lane], index[lane]};
+        bids[lane] = (Bid){best0[lane], index0[lane]};
+        bids[LANES + lane] = (Bid){best1[lane], index1[lane]};
     }
 }
 
@@ -101,7 +123,7 @@ highest_for_lanes(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid
 AVX2 Bid
 highest_avx2(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, count);
+    return highest_of_lanes(key, nodes, bids_padded(count));
 }
 
 AVX2 void
@@ -113,7 +135,7 @@ highest_for_avx2(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid 
 AVX512 Bid
 highest_avx512(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, count);
+    return highest_of_lanes(key, nodes, bids_padded(count));
 }
 
 AVX512 void
@@ -125,7 +147,7 @@ highest_for_avx512(const uint64_t *keys, const uint64_t *nodes, size_t count, Bi
 Bid
 bids_highest(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    if (count < LANES) {
+    if (count < BIDS_FEW) {
         return bids_highest_scalar(key, nodes, count);
     }
     if (__builtin_cpu_supports("avx512dq")) {
@@ -144,8 +166,8 @@ bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes,
     bool avx512 = __builtin_cpu_supports("avx512dq");
     size_t done = 0;
 
-    for (; done + LANES <= key_count && (avx512 || __builtin_cpu_supports("avx2"));
-         done += LANES) {
+    for (; done + BIDS_PAD <= key_count && (avx512 || __builtin_cpu_supports("avx2"));
+         done += BIDS_PAD) {
         if (avx512) {
             highest_for_avx512(keys + done, nodes, count, bids + done);
         } else {

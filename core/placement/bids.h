@@ -27,7 +27,17 @@ typedef struct Bid {
     uint64_t index;
 } Bid;
 
-/* The highest of `count` nodes, at least one. */
+#define BIDS_PAD 16u
+
+/* `count` rounded up to a whole number of vectors. */
+static inline size_t
+bids_padded(size_t count)
+{
+    return (count + BIDS_PAD - 1) / BIDS_PAD * BIDS_PAD;
+}
+
+/* The highest of `count` nodes, at least one. Behind them, up to bids_padded(count), node 0 is
+ * repeated. */
 Bid bids_highest(uint64_t key, const uint64_t *nodes, size_t count);
 /* The same for many keys, in `bids`. */
 void bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes,

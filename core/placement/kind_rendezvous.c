@@ -14,18 +14,26 @@ typedef struct Class {
 } Class;
 
 typedef struct Rendezvous {
-    uint64_t *hashes; /* of the nodes with a weight, by class */
-    uint32_t *numbers;
+    GArray *hashes;    /* uint64_t, by class, each class padded for vectors */
+    uint32_t *numbers; /* likewise */
     Class *classes;
-    uint32_t count;
     uint32_t class_count;
 } Rendezvous;
+
+static const uint64_t *
+hashes_of(const Rendezvous *all, const Class *class)
+{
+    return &g_array_index(all->hashes, uint64_t, class->begin);
+}
 
 static void *
 rendezvous_new(const OrrPlacement *placement)
 {
+    Rendezvous *all = g_new0(Rendezvous, 1);
+
     (void)placement;
-    return g_new0(Rendezvous, 1);
+    all->hashes = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    return all;
 }
 
 static void *
@@ -34,8 +42,8 @@ rendezvous_copy(const void *state)
     const Rendezvous *from = state;
     Rendezvous *to = g_memdup2(from, sizeof *from);
 
-    to->hashes = g_memdup2(from->hashes, from->count * sizeof *from->hashes);
-    to->numbers = g_memdup2(from->numbers, from->count * sizeof *from->numbers);
+    to->hashes = g_array_copy(from->hashes);
+    to->numbers = g_memdup2(from->numbers, from->hashes->len * sizeof *from->numbers);
     to->classes = g_memdup2(from->classes, from->class_count * sizeof *from->classes);
     return to;
 }
@@ -45,7 +53,7 @@ rendezvous_free(void *state)
 {
     Rendezvous *all = state;
 
-    g_free(all->hashes);
+    g_array_unref(all->hashes);
     g_free(all->numbers);
     g_free(all->classes);
     g_free(all);
@@ -66,35 +74,53 @@ compare_by_weight(const void *left, const void *right, void *data)
            (placement->rank[a] < placement->rank[b]);
 }
 
+/* The class of the nodes sorted[0 .. count), and its padding. */
+static void
+append_class(const OrrPlacement *placement, Rendezvous *all, const uint32_t *sorted,
+             uint32_t count)
+{
+    Class class = {placement->nodes[sorted[0]].weight, all->hashes->len, count};
+    uint32_t padded = (uint32_t)bids_padded(count);
+
+    all->numbers = g_renew(uint32_t, all->numbers, class.begin + padded);
+    for (uint32_t i = 0; i < padded; i++) {
+        uint32_t number = sorted[i < count ? i : 0];
+        uint64_t hash = i < count ? kind_hash(placement, node_text(placement, number))
+                                  : *hashes_of(all, &class);
+
+        g_array_append_val(all->hashes, hash);
+        all->numbers[class.begin + i] = number;
+    }
+    all->classes[all->class_count++] = class;
+}
+
 static void
 rendezvous_change(OrrPlacement *placement, const Change *change)
 {
     Rendezvous *all = placement->state;
+    uint32_t *sorted = g_new(uint32_t, placement->eligible);
+    uint32_t count = 0;
 
     (void)change;
-    all->count = 0;
     all->class_count = 0;
-    all->hashes = g_renew(uint64_t, all->hashes, placement->eligible);
-    all->numbers = g_renew(uint32_t, all->numbers, placement->eligible);
     all->classes = g_renew(Class, all->classes, placement->eligible);
+    g_array_set_size(all->hashes, 0);
     for (uint32_t i = 0; i < placement->count; i++) {
         if (placement->nodes[placement->by_name[i]].weight != 0) {
-            all->numbers[all->count++] = placement->by_name[i];
+            sorted[count++] = placement->by_name[i];
         }
     }
-    if (all->count != 0) {
-        g_qsort_with_data(all->numbers, (int)all->count, sizeof *all->numbers,
-                          compare_by_weight, placement);
+    if (count != 0) {
+        g_qsort_with_data(sorted, (int)count, sizeof *sorted, compare_by_weight, placement);
     }
-    for (uint32_t i = 0; i < all->count; i++) {
-        uint64_t weight = placement->nodes[all->numbers[i]].weight;
-
-        all->hashes[i] = kind_hash(placement, node_text(placement, all->numbers[i]));
-        if (i == 0 || all->classes[all->class_count - 1].weight != weight) {
-            all->classes[all->class_count++] = (Class){weight, i, 0};
+    for (uint32_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && placement->nodes[sorted[end]].weight ==
+                                             placement->nodes[sorted[i]].weight;
+             end++) {
         }
-        all->classes[all->class_count - 1].count++;
+        append_class(placement, all, sorted + i, end - i);
     }
+    g_free(sorted);
 }
 
 /* A bid on the way to be the best. */
@@ -126,11 +152,12 @@ rendezvous_find(const OrrPlacement *placement, uint64_t hash)
     Offer best = {0};
 
     if (all->class_count == 1) {
-        return all->numbers[bids_highest(hash, all->hashes, all->count).index];
+        return all->numbers
+            [bids_highest(hash, hashes_of(all, all->classes), all->classes->count).index];
     }
     for (uint32_t c = 0; c < all->class_count; c++) {
         const Class *class = &all->classes[c];
-        Bid bid = bids_highest(hash, all->hashes + class->begin, class->count);
+        Bid bid = bids_highest(hash, hashes_of(all, class), class->count);
         Offer offer = {bid.bid, log2_cost(bid.bid), class->weight,
                        all->numbers[class->begin + bid.index]};
 
@@ -152,7 +179,7 @@ find_group(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
     for (uint32_t c = 0; c < all->class_count; c++) {
         const Class *class = &all->classes[c];
 
-        bids_highest_many(hashes, count, all->hashes + class->begin, class->count, bids);
+        bids_highest_many(hashes, count, hashes_of(all, class), class->count, bids);
         for (size_t i = 0; i < count; i++) {
             Offer offer = {bids[i].bid, log2_cost(bids[i].bid), class->weight,
                            all->numbers[class->begin + bids[i].index]};
@@ -173,7 +200,7 @@ find_group_of_equals(const Rendezvous *all, const uint64_t *hashes, size_t count
 {
     Bid bids[BATCH];
 
-    bids_highest_many(hashes, count, all->hashes, all->count, bids);
+    bids_highest_many(hashes, count, hashes_of(all, all->classes), all->classes->count, bids);
     for (size_t i = 0; i < count; i++) {
         numbers[i] = all->numbers[bids[i].index];
     }
@@ -200,7 +227,7 @@ static Offer
 offer_of(const OrrPlacement *placement, uint64_t hash, const Class *class, uint32_t index)
 {
     const Rendezvous *all = placement->state;
-    uint64_t bid = bid_of(hash, all->hashes[index]);
+    uint64_t bid = bid_of(hash, g_array_index(all->hashes, uint64_t, index));
 
     return (Offer){bid, log2_cost(bid), class->weight, all->numbers[index]};
 }
@@ -245,8 +272,8 @@ rendezvous_memory_size(const OrrPlacement *placement)
 {
     const Rendezvous *all = placement->state;
 
-    return sizeof *all + placement->eligible * (sizeof *all->hashes + sizeof *all->numbers +
-                                                sizeof *all->classes);
+    return sizeof *all + all->hashes->len * (sizeof(uint64_t) + sizeof *all->numbers) +
+           all->class_count * sizeof *all->classes;
 }
 
 const Kind KIND_RENDEZVOUS = {

@@ -36,12 +36,11 @@ ORR_API ORR_MUST_USE OrrStatus orr_maglev_fill(const uint64_t *name_hashes,
                                                const uint32_t *weights, size_t count,
                                                uint32_t *table, uint32_t size);
 
-/* The entry of a key with this hash: the hash as a fraction of 2^64, times the size. */
+/* The entry of a key with this hash: its upper half, as a fraction of 2^32, times the size. */
 static inline uint32_t
 orr_maglev_entry(uint64_t hash, uint32_t size)
 {
-    /* (high * size + low * size / 2^32) / 2^32, without losing the carry */
-    return (uint32_t)(((hash >> 32) * size + ((hash & 0xffffffffu) * size >> 32)) >> 32);
+    return (uint32_t)((hash >> 32) * size >> 32);
 }
 
 ORR_END_DECLS
