@@ -163,3 +163,16 @@ orr_effects_trace(OrrEffects *effects, const OrrTrace *trace)
 {
     append(effects, ORR_EFFECT_TRACE, 0)->effect.trace = *trace;
 }
+
+void
+orr_effects_append(OrrEffects *effects, const OrrEffects *other)
+{
+    size_t base = effects->used;
+
+    copy_in(effects, orr_bytes(other->arena, other->used));
+    for (size_t i = 0; i < other->count; i++) {
+        append(effects, other->entries[i].effect.type, 0)->effect = other->entries[i].effect;
+        effects->entries[effects->count - 1].offset = base + other->entries[i].offset;
+    }
+    effects->used = base + other->used;
+}

@@ -110,6 +110,8 @@ ORR_API ORR_MUST_USE OrrStatus orr_fact_next(OrrBytes *rest, OrrFact *fact);
 #define ORR_PULSE_PRIMARY 2u /* the sender believes it is primary of its shard */
 #define ORR_PULSE_HEARD 4u   /* the sender has had an answer of the receiver lately */
 
+#define ORR_PULSE_ALONE 8u /* MEET: the sender knows no other node, and would come over */
+
 /* What every PING, PONG and MEET carries. */
 typedef struct OrrPulse {
     uint64_t probe; /* PING: a token of the sender's; PONG: the same, back */

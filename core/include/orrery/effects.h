@@ -74,6 +74,9 @@ ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes by
                                bool close);
 ORR_API void orr_effects_trace(OrrEffects *effects, const OrrTrace *trace);
 
+/* Appends copies of all effects of `other`. */
+ORR_API void orr_effects_append(OrrEffects *effects, const OrrEffects *other);
+
 /* Room for `size` bytes that the caller fills before it touches the list again; the effect is
  * appended when orr_effects_commit_* names it. For codecs that write in place. */
 ORR_API uint8_t *orr_effects_reserve(OrrEffects *effects, size_t size);

@@ -8,14 +8,18 @@
 
 #include <orrery/anchor.h>
 #include <orrery/bus.h>
+#include <orrery/context.h>
+#include <orrery/detector.h>
 #include <orrery/dx.h>
 #include <orrery/effects.h>
 #include <orrery/event.h>
+#include <orrery/gossip.h>
 #include <orrery/jump.h>
 #include <orrery/keyspace.h>
 #include <orrery/ledger.h>
 #include <orrery/log.h>
 #include <orrery/maglev.h>
+#include <orrery/members.h>
 #include <orrery/memento.h>
 #include <orrery/node.h>
 #include <orrery/placement.h>
@@ -27,6 +31,7 @@
 #include <orrery/rng.h>
 #include <orrery/router.h>
 #include <orrery/settings.h>
+#include <orrery/slotmap.h>
 #include <orrery/slots.h>
 #include <orrery/trace.h>
 #include <orrery/types.h>

@@ -1,0 +1,49 @@
+/* frame.h - the framing that logs, snapshots and state files share; see log.h. Private. */
+#ifndef ORR_DATA_FRAME_H
+#define ORR_DATA_FRAME_H
+
+#include <orrery/event.h>
+
+#include <glib.h>
+
+#define FRAME_HEADER_SIZE 48u
+#define FRAME_ENTRY_SIZE 17u /* bytes before the payload */
+#define FRAME_RESTART 1u     /* flag: counts only with its own snapshot */
+
+typedef enum FrameType {
+    FRAME_RECORD = 1,
+    FRAME_META = 2,
+    FRAME_END = 3,   /* of a snapshot: count u64 */
+    FRAME_VALUE = 4, /* of a state file: tag u8, bytes */
+} FrameType;
+
+typedef struct FrameHeader {
+    OrrFileKind kind;
+    uint8_t flags;
+    uint32_t generation;
+    uint64_t sequence; /* of the first entry */
+    OrrId node;
+} FrameHeader;
+
+typedef struct FrameEntry {
+    FrameType type;
+    uint64_t sequence;
+    OrrBytes payload;
+} FrameEntry;
+
+void frame_put_header(GByteArray *bytes, const FrameHeader *header);
+void frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes payload);
+
+typedef struct FrameReader {
+    OrrBytes content;
+    size_t at;
+    uint64_t next_sequence;
+} FrameReader;
+
+/* ORR_OK; ORR_AGAIN: the header itself is torn (the file is as good as empty); ORR_MALFORMED */
+OrrStatus frame_open(FrameReader *reader, OrrBytes content, FrameHeader *header);
+/* ORR_OK; ORR_NOT_FOUND: the end, exactly; ORR_AGAIN: a torn tail begins at reader->at;
+ * ORR_MALFORMED: an entry at reader->at is broken, and a whole one follows it */
+OrrStatus frame_next(FrameReader *reader, FrameEntry *entry);
+
+#endif

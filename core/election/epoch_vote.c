@@ -1,0 +1,589 @@
+/* epoch_vote.c - Redis Cluster's election: a replica of a failed primary asks the voters.
+ *
+ *     idle --(primary failed, fit to stand)--> waiting --(rank)--> asking --(majority)--> won
+ *                       ^                                            |
+ *                       `---- lost for certain, or out of time ------'
+ */
+#include "election/kinds.h"
+
+#include "wire/sender.h"
+
+#include <glib.h>
+
+typedef enum State {
+    IDLE,
+    WAITING, /* for better-ranked candidates, or for another try */
+    ASKING,
+} State;
+
+typedef enum Ballot {
+    BALLOT_NONE,
+    BALLOT_GRANTED,
+    BALLOT_LOST, /* this voter cannot vote for us in this epoch any more */
+} Ballot;
+
+typedef struct Answer {
+    OrrId voter;
+    Ballot ballot;
+} Answer;
+
+typedef struct EpochVote {
+    OrrElection base;
+    State state;
+    OrrStanding standing; /* as judged last: traced when it changes */
+    OrrTime stand_at;
+    OrrTime asked_at;
+    OrrTime ask_again_at;
+    OrrTime expires_at;
+    uint64_t epoch; /* asked for */
+    uint8_t flags;
+    uint32_t lost; /* attempts in a row */
+    uint32_t rank;
+    Answer answers[ORR_MEMBERS_MAX];
+    size_t answer_count;
+} EpochVote;
+
+#define SHARD_DELAY (50 * ORR_NS_PER_MS) /* for each failed shard with a smaller id */
+#define ASK_AGAIN (200 * ORR_NS_PER_MS)
+
+/* The only place where a candidate changes state. */
+static void
+move(EpochVote *self, State to)
+{
+    static const unsigned allowed[] = {
+        [IDLE] = 1u << WAITING | 1u << ASKING | 1u << IDLE,
+        [WAITING] = 1u << IDLE | 1u << ASKING | 1u << WAITING,
+        [ASKING] = 1u << IDLE | 1u << WAITING | 1u << ASKING,
+    };
+
+    g_assert((allowed[self->state] >> to & 1u) != 0);
+    self->state = to;
+}
+
+/* Whether to stand, and when */
+
+static bool
+primary_failed(const OrrMembers *members, const OrrShard *shard)
+{
+    const OrrMember *primary = orr_members_primary_of(members, shard);
+
+    return primary == NULL ? shard->epoch > 0 : primary->state == ORR_MEMBER_FAILED;
+}
+
+static OrrStanding
+judge_standing(const EpochVote *self, OrrTime now_ns)
+{
+    const OrrContext *context = self->base.context;
+    const OrrMember *me = context->members->self;
+
+    if (orr_member_is_primary(me) || me->role == ORR_ROLE_WITNESS || me->shard->epoch == 0 ||
+        me->state == ORR_MEMBER_FORGOTTEN) {
+        return ORR_STANDING_NOT_REPLICA;
+    }
+    if (!primary_failed(context->members, me->shard)) {
+        return ORR_STANDING_PRIMARY_ALIVE;
+    }
+    if (me->shard->slot_count == 0) {
+        return ORR_STANDING_NO_SLOTS;
+    }
+    if (!context->settings->failover) {
+        return ORR_STANDING_SWITCHED_OFF;
+    }
+    return orr_standing_of_data(context, now_ns);
+}
+
+/* How many replicas of the shard have newer data, as their last probes said. */
+static uint32_t
+rank_of(const OrrContext *context)
+{
+    const OrrMembers *members = context->members;
+    uint32_t rank = 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *mate = members->list[i];
+
+        if (mate != members->self && mate->shard == members->self->shard &&
+            mate->state == ORR_MEMBER_ALIVE && !orr_member_is_primary(mate) &&
+            mate->role != ORR_ROLE_WITNESS &&
+            (mate->offset > context->offset ||
+             (mate->offset == context->offset &&
+              orr_id_compare(&mate->id, &members->self->id) < 0))) {
+            rank++;
+        }
+    }
+    return rank;
+}
+
+/* How many other shards that wait for a new primary have a smaller id: they ask first, so that
+ * candidates do not take each other's epochs. */
+static uint32_t
+shard_rank_of(const OrrContext *context)
+{
+    const OrrMembers *members = context->members;
+    uint32_t rank = 0;
+
+    if (ORR_PLANTED(context->settings, ALL_STAND_AT_ONCE)) {
+        return 0;
+    }
+    for (size_t i = 0; i < members->shard_count; i++) {
+        const OrrShard *shard = members->shards[i];
+
+        if (orr_id_compare(&shard->id, &members->self->shard->id) < 0 &&
+            shard->slot_count > 0 && primary_failed(members, shard)) {
+            rank++;
+        }
+    }
+    return rank;
+}
+
+static void
+wait_for_turn(EpochVote *self, OrrTime now_ns)
+{
+    OrrContext *context = self->base.context;
+    OrrTime jitter = 0;
+    uint32_t shard_rank = shard_rank_of(context);
+
+    self->rank = rank_of(context);
+    if (self->rank > 0 || shard_rank > 0) {
+        jitter = orr_rng_between(&context->rng, 0, SHARD_DELAY / 2);
+    }
+    self->stand_at = now_ns + self->rank * context->settings->rank_delay_ns +
+                     shard_rank * SHARD_DELAY + jitter;
+    move(self, WAITING);
+}
+
+/* Asking */
+
+static void ask(EpochVote *self, OrrTime now_ns, OrrEffects *out);
+
+static Answer *
+answer_of(EpochVote *self, const OrrId *voter)
+{
+    for (size_t i = 0; i < self->answer_count; i++) {
+        if (orr_id_equal(&self->answers[i].voter, voter)) {
+            return &self->answers[i];
+        }
+    }
+    if (self->answer_count == ORR_MEMBERS_MAX) {
+        return NULL;
+    }
+    self->answers[self->answer_count] = (Answer){*voter, BALLOT_NONE};
+    return &self->answers[self->answer_count++];
+}
+
+static uint32_t
+count_ballots(const EpochVote *self, Ballot ballot)
+{
+    const OrrMembers *members = self->base.context->members;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < self->answer_count; i++) {
+        const OrrMember *voter = orr_members_find(members, &self->answers[i].voter);
+
+        count += self->answers[i].ballot == ballot && voter != NULL &&
+                 orr_members_is_voter(members, voter);
+    }
+    return count;
+}
+
+static void
+check_majority(EpochVote *self, OrrNow now, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+
+    if (count_ballots(self, BALLOT_GRANTED) >= orr_members_majority(context->members)) {
+        move(self, IDLE);
+        self->lost = 0;
+        self->base.sink.won(self->base.sink.owner, now, self->epoch, out);
+    }
+}
+
+/* Gives the epoch up, and tries the next after a while that grows with each loss. */
+static void
+try_again(EpochVote *self, OrrTime now_ns, OrrTime at_least)
+{
+    OrrContext *context = self->base.context;
+    OrrTime pause = (10 + 20 * (OrrTime)(self->rank + shard_rank_of(context))) * ORR_NS_PER_MS;
+
+    self->lost++;
+    pause *= MIN(self->lost, 8u);
+    self->stand_at =
+        now_ns + MAX(at_least, pause) + orr_rng_between(&context->rng, 0, 20 * ORR_NS_PER_MS);
+    move(self, WAITING);
+}
+
+static void
+vote_for_self(EpochVote *self, OrrNow now, OrrEffects *held)
+{
+    OrrContext *context = self->base.context;
+    OrrMember *me = context->members->self;
+    OrrTrace trace = orr_trace(ORR_TRACE_VOTED);
+
+    self->base.vote_epoch = self->epoch;
+    self->base.vote_for = me->id;
+    answer_of(self, &me->id)->ballot = BALLOT_GRANTED;
+    orr_detector_promise(self->base.detector, now.mono_ns, me);
+    trace.shard = me->shard->id;
+    trace.epoch = self->epoch;
+    trace.other = me->id;
+    orr_context_trace(context, held, &trace);
+}
+
+static void
+stand(EpochVote *self, OrrNow now, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrMember *me = context->members->self;
+    bool votes = orr_members_is_voter(context->members, me);
+    OrrTrace trace = orr_trace(ORR_TRACE_STOOD);
+    OrrEffects *held;
+
+    self->epoch = ++context->current_epoch;
+    self->answer_count = 0;
+    self->asked_at = now.mono_ns;
+    self->expires_at = now.mono_ns + context->settings->node_timeout_ns;
+    self->ask_again_at = now.mono_ns + ASK_AGAIN;
+    context->elections++;
+    move(self, ASKING);
+    trace.shard = me->shard->id;
+    trace.epoch = self->epoch;
+    trace.value = context->offset;
+    trace.count = self->rank;
+    orr_context_trace(context, out, &trace);
+    held = self->base.sink.persist(self->base.sink.owner, now, votes ? self->epoch : 0, &me->id,
+                                   out);
+    if (votes) {
+        vote_for_self(self, now, held);
+    }
+    ask(self, now.mono_ns, held);
+    check_majority(self, now, out);
+}
+
+static void
+ask(EpochVote *self, OrrTime now_ns, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrMembers *members = context->members;
+    OrrMessage message = {.type = ORR_MESSAGE_VOTE_REQUEST};
+
+    message.vote_request.shard = members->self->shard->id;
+    message.vote_request.epoch = self->epoch;
+    message.vote_request.shard_epoch = members->self->shard->epoch;
+    message.vote_request.offset = context->offset;
+    message.vote_request.flags = self->flags;
+    for (size_t i = 0; i < members->count; i++) {
+        OrrMember *voter = members->list[i];
+
+        if (voter != members->self && orr_members_is_voter(members, voter) &&
+            voter->state == ORR_MEMBER_ALIVE &&
+            answer_of(self, &voter->id)->ballot == BALLOT_NONE) {
+            orr_sender_send(context->sender, out, &voter->address, &message);
+        }
+    }
+    self->ask_again_at = now_ns + ASK_AGAIN;
+}
+
+static void
+on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrMembers *members = context->members;
+    Answer *answer;
+
+    context->current_epoch = MAX(context->current_epoch, vote->current_epoch);
+    if (self->state != ASKING || vote->epoch != self->epoch ||
+        !orr_id_equal(&vote->shard, &members->self->shard->id)) {
+        return; /* of an attempt that is over */
+    }
+    answer = answer_of(self, &voter->id);
+    if (answer == NULL) {
+        return;
+    }
+    switch ((OrrVoteVerdict)vote->verdict) {
+    case ORR_VOTE_GRANTED:
+        answer->ballot = BALLOT_GRANTED;
+        voter->probe.leased = MAX(voter->probe.leased, self->asked_at);
+        check_majority(self, now, out);
+        return;
+    case ORR_VOTE_DENIED_EPOCH_OLD:
+    case ORR_VOTE_DENIED_VOTED:
+        answer->ballot = BALLOT_LOST;
+        break;
+    case ORR_VOTE_DENIED_NOT_VOTER:
+    case ORR_VOTE_DENIED_NOT_REPLICA:
+    case ORR_VOTE_DENIED_CONFIG_OLDER:
+    case ORR_VOTE_DENIED_PRIMARY_ALIVE:
+    case ORR_VOTE_DENIED_LEASE:
+    case ORR_VOTE_DENIED_JUST_BOOTED:
+    case ORR_VOTE_VERDICTS:
+        break; /* it may think otherwise soon: asked again */
+    }
+    if (count_ballots(self, BALLOT_LOST) >
+            orr_members_voters(members) - orr_members_majority(members) &&
+        !ORR_PLANTED(context->settings, ALL_STAND_AT_ONCE)) {
+        try_again(self, now.mono_ns, 0);
+    }
+}
+
+/* Voting */
+
+static OrrVoteVerdict
+decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
+       const OrrVoteRequest *request)
+{
+    const OrrContext *context = self->base.context;
+    const OrrMembers *members = context->members;
+    const OrrShard *shard = candidate->shard;
+    const OrrMember *primary = orr_members_primary_of(members, shard);
+    bool agreed = (request->flags & ORR_VOTE_CONSENT) != 0;
+    bool dead = primary == NULL || orr_detector_process_dead(self->base.detector, primary);
+
+    if (!orr_members_is_voter(members, members->self)) {
+        return ORR_VOTE_DENIED_NOT_VOTER;
+    }
+    if (!ORR_PLANTED(context->settings, VOTE_TWICE)) {
+        if (request->epoch < context->current_epoch || request->epoch < self->base.vote_epoch) {
+            return ORR_VOTE_DENIED_EPOCH_OLD;
+        }
+        if (request->epoch == self->base.vote_epoch &&
+            !orr_id_equal(&self->base.vote_for, &candidate->id)) {
+            return ORR_VOTE_DENIED_VOTED;
+        }
+    }
+    if (!orr_id_equal(&shard->id, &request->shard) || orr_member_is_primary(candidate)) {
+        return ORR_VOTE_DENIED_NOT_REPLICA;
+    }
+    if (request->shard_epoch < shard->epoch) {
+        return ORR_VOTE_DENIED_CONFIG_OLDER;
+    }
+    if (!primary_failed(members, shard) && request->flags == 0) {
+        return ORR_VOTE_DENIED_PRIMARY_ALIVE;
+    }
+    if (!agreed &&
+        orr_detector_lease_stands(self->base.detector, now_ns, shard, &candidate->id)) {
+        return ORR_VOTE_DENIED_LEASE;
+    }
+    if (!agreed && !dead && context->rebooted &&
+        now_ns - context->boot_ns < context->settings->node_timeout_ns &&
+        !ORR_PLANTED(context->settings, NO_LEASE)) {
+        return ORR_VOTE_DENIED_JUST_BOOTED;
+    }
+    return ORR_VOTE_GRANTED;
+}
+
+static void
+trace_vote(const EpochVote *self, OrrVoteVerdict verdict, const OrrMember *candidate,
+           const OrrVoteRequest *request, OrrEffects *out)
+{
+    OrrTrace trace =
+        orr_trace(verdict == ORR_VOTE_GRANTED ? ORR_TRACE_VOTED : ORR_TRACE_VOTE_DENIED);
+
+    trace.shard = request->shard;
+    trace.epoch = request->epoch;
+    trace.other = candidate->id;
+    if (verdict != ORR_VOTE_GRANTED) {
+        orr_trace_set_text(&trace, orr_bytes_of_string(orr_vote_verdict_name(verdict)));
+    }
+    orr_context_trace(self->base.context, out, &trace);
+}
+
+/* A refusal brings the configuration that the candidate does not know: valkey 2169. */
+static void
+send_vote(EpochVote *self, OrrVoteVerdict verdict, const OrrMember *candidate,
+          const OrrVoteRequest *request, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrMessage message = {.type = ORR_MESSAGE_VOTE};
+    uint8_t facts[ORR_FACT_SIZE_MAX];
+
+    message.vote.shard = request->shard;
+    message.vote.epoch = request->epoch;
+    message.vote.verdict = (uint8_t)verdict;
+    message.vote.current_epoch = context->current_epoch;
+    if (verdict != ORR_VOTE_GRANTED && candidate->shard->epoch > 0) {
+        OrrFact fact = orr_shard_fact(candidate->shard);
+
+        message.vote.facts = orr_bytes(facts, orr_fact_encode(&fact, facts, sizeof facts));
+    }
+    orr_sender_send(context->sender, out, &candidate->address, &message);
+}
+
+static void
+on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
+                const OrrVoteRequest *request, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrVoteVerdict verdict = decide(self, now.mono_ns, candidate, request);
+    bool again = self->base.vote_epoch == request->epoch &&
+                 orr_id_equal(&self->base.vote_for, &candidate->id);
+    OrrEffects *held = out;
+
+    context->current_epoch = MAX(context->current_epoch, request->epoch);
+    if (verdict != ORR_VOTE_GRANTED) {
+        trace_vote(self, verdict, candidate, request, out);
+        send_vote(self, verdict, candidate, request, out);
+        return;
+    }
+    self->base.vote_epoch = request->epoch;
+    self->base.vote_for = candidate->id;
+    orr_detector_promise(self->base.detector, now.mono_ns, candidate);
+    if (!ORR_PLANTED(context->settings, VOTE_NOT_PERSISTED)) {
+        held = self->base.sink.persist(self->base.sink.owner, now, request->epoch,
+                                       &candidate->id, out);
+    }
+    if (!again) {
+        trace_vote(self, verdict, candidate, request, held);
+    }
+    send_vote(self, verdict, candidate, request, held);
+}
+
+/* Doors */
+
+static void
+on_changed(EpochVote *self, OrrNow now, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrStanding standing = judge_standing(self, now.mono_ns);
+
+    if (self->flags != 0 && self->state != IDLE) {
+        return; /* an administrator asked: the primary's state does not matter */
+    }
+    if (standing != self->standing) {
+        self->standing = standing;
+        if (standing > ORR_STANDING_PRIMARY_ALIVE) {
+            OrrTrace trace = orr_trace(ORR_TRACE_NOT_STANDING);
+
+            trace.shard = context->members->self->shard->id;
+            orr_trace_set_text(&trace, orr_bytes_of_string(orr_standing_name(standing)));
+            orr_context_trace(context, out, &trace);
+        }
+    }
+    if (standing != ORR_STANDING_YES) {
+        move(self, IDLE);
+        self->lost = 0;
+    } else if (self->state == IDLE) {
+        self->flags = 0;
+        wait_for_turn(self, now.mono_ns);
+        if (self->stand_at <= now.mono_ns) {
+            stand(self, now, out);
+        }
+    }
+}
+
+static void
+epoch_vote_step(OrrElection *election, OrrNow now, const OrrElectionInput *input,
+                OrrEffects *out)
+{
+    EpochVote *self = (EpochVote *)election;
+    OrrContext *context = election->context;
+
+    switch (input->type) {
+    case ORR_ELECTION_CHANGED:
+        on_changed(self, now, out);
+        break;
+    case ORR_ELECTION_VOTE_REQUEST:
+        on_vote_request(self, now, input->peer, &input->message->vote_request, out);
+        break;
+    case ORR_ELECTION_VOTE:
+        on_vote(self, now, input->peer, &input->message->vote, out);
+        break;
+    case ORR_ELECTION_STAND:
+        self->flags = input->flags;
+        self->rank = 0;
+        stand(self, now, out);
+        break;
+    case ORR_ELECTION_TAKE:
+        move(self, IDLE);
+        context->current_epoch++;
+        election->sink.won(election->sink.owner, now, context->current_epoch, out);
+        break;
+    }
+}
+
+static void
+on_expired(EpochVote *self, OrrNow now, OrrEffects *out)
+{
+    OrrContext *context = self->base.context;
+    OrrTrace trace = orr_trace(ORR_TRACE_ATTEMPT_EXPIRED);
+    OrrTime pause = 0;
+
+    context->expired_attempts++;
+    trace.shard = context->members->self->shard->id;
+    trace.epoch = self->epoch;
+    orr_context_trace(context, out, &trace);
+    if (self->flags != 0) {
+        self->flags = 0;
+        move(self, IDLE);
+        return; /* an administrator's wish is not repeated */
+    }
+    if (ORR_PLANTED(context->settings, ALL_STAND_AT_ONCE)) {
+        pause = 3 * context->settings->node_timeout_ns;
+    }
+    try_again(self, now.mono_ns, pause);
+}
+
+static void
+epoch_vote_time(OrrElection *election, OrrNow now, OrrEffects *out)
+{
+    EpochVote *self = (EpochVote *)election;
+
+    switch (self->state) {
+    case IDLE:
+        break;
+    case WAITING:
+        if (now.mono_ns >= self->stand_at) {
+            stand(self, now, out);
+        }
+        break;
+    case ASKING:
+        if (now.mono_ns >= self->expires_at) {
+            on_expired(self, now, out);
+        } else if (now.mono_ns >= self->ask_again_at) {
+            ask(self, now.mono_ns, out);
+        }
+        break;
+    }
+}
+
+static OrrTime
+epoch_vote_deadline(const OrrElection *election)
+{
+    const EpochVote *self = (const EpochVote *)election;
+
+    switch (self->state) {
+    case IDLE:
+        break;
+    case WAITING:
+        return self->stand_at;
+    case ASKING:
+        return MIN(self->expires_at, self->ask_again_at);
+    }
+    return ORR_NEVER;
+}
+
+static OrrTime
+epoch_vote_lease(OrrElection *election, OrrTime now_ns)
+{
+    if (ORR_PLANTED(election->context->settings, NO_FENCING)) {
+        return ORR_NEVER;
+    }
+    return orr_detector_lease(election->detector, now_ns);
+}
+
+static uint64_t
+epoch_vote_digest(const OrrElection *election)
+{
+    const EpochVote *self = (const EpochVote *)election;
+
+    return self->epoch << 8 | (uint64_t)self->state << 4 | self->answer_count;
+}
+
+const OrrElectionKind orr_election_epoch_vote = {
+    .name = "epoch-vote",
+    .size = sizeof(EpochVote),
+    .step = epoch_vote_step,
+    .time = epoch_vote_time,
+    .deadline = epoch_vote_deadline,
+    .lease = epoch_vote_lease,
+    .digest = epoch_vote_digest,
+};

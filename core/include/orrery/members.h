@@ -1,0 +1,157 @@
+/* members.h - the table of who is in the cluster: members and shards, as this node believes.
+ *
+ *     fact of a peer ----> orr_members_merge() ----> verdict: newer, known, about myself, ...
+ *
+ * A member's record is ordered by incarnation, which only that member raises, and within one
+ * incarnation by state: FAILED (a majority of the voters says so) beats ALIVE, and the member
+ * itself refutes it by a greater incarnation. FORGOTTEN is a tombstone: it beats every
+ * incarnation until it expires or an administrator admits the node again (ORR_ADMIT_STEP).
+ * A shard's record (who is primary) is ordered by epoch.
+ *
+ * The other machines of a node keep what they know of a member in its entry (probe, reports);
+ * each field says whose it is. Entries stay where they are until they are purged.
+ *
+ * Source: Das, Gupta, Motivala, "SWIM", DSN 2002, section 4.2 (incarnations); departures: the
+ * failure verdict needs a majority, and tombstones.
+ * Cost: find O(1); add O(n). Digests are kept up as entries change. Threads: one at a time.
+ */
+#ifndef ORRERY_MEMBERS_H
+#define ORRERY_MEMBERS_H
+
+#include <orrery/bus.h>
+#include <orrery/node.h>
+
+ORR_BEGIN_DECLS
+
+/* An administrator's MEET lifts a forgotten node's incarnation by this, above any it had. */
+#define ORR_ADMIT_STEP (UINT64_C(1) << 32)
+#define ORR_MEMBERS_MAX 4096u
+#define ORR_SHARDS_MAX 4096u
+
+/* A shard and its primary. Epoch 0: nobody has claimed it. */
+typedef struct OrrShard {
+    OrrId id;
+    OrrId primary;
+    uint64_t epoch;
+    uint64_t start_offset;
+    uint32_t slot_count; /* kept by the node from the slot map */
+} OrrShard;
+
+/* The detector's part of a member: see detector.h. */
+typedef struct OrrProbe {
+    OrrTime sent;            /* the last probe; 0: never */
+    OrrTime awaiting;        /* the first probe not answered yet; 0: none */
+    OrrTime answered;        /* when the latest answered probe was sent; 0: never */
+    OrrTime leased;          /* when the latest probe was sent whose answer granted a lease */
+    OrrTime granted_until;   /* the lease this node granted to the member */
+    OrrTime probe_again;     /* ORR_NEVER, or when to look again at a refusing host */
+    OrrTime refused_since;   /* 0: its host does not refuse */
+    OrrTime suspected_since; /* 0: not suspected by this node */
+    OrrTime reported;        /* when the suspicion was last told */
+    OrrTime slow_since;      /* 0: not slow */
+    OrrTime fast_since;      /* once slow: since when it answers in time again; 0: does not */
+    OrrSuspicion suspicion;
+    uint64_t latency_ns;        /* smoothed, of its answers */
+    struct OrrReports *reports; /* who accuses it; or NULL */
+    bool slow;                  /* by a majority of the voters */
+} OrrProbe;
+
+typedef struct OrrMember {
+    OrrId id;
+    OrrShard *shard; /* never NULL */
+    OrrAddress address;
+    uint64_t incarnation;
+    OrrMemberState state; /* never SUSPECTED: that is probe.suspicion */
+    OrrRole role;         /* as configured: WITNESS or not */
+    OrrTime state_since;
+    OrrTime ban_until; /* FORGOTTEN */
+    /* from its last pulse */
+    uint64_t offset;
+    uint64_t shard_epoch;
+    OrrTime pulse_at; /* 0: none since this node's boot */
+    int64_t clock_ahead_ms;
+    OrrProbe probe;
+} OrrMember;
+
+typedef struct OrrMembers {
+    OrrMember **list; /* by id */
+    size_t count;
+    OrrShard **shards; /* by id */
+    size_t shard_count;
+    OrrMember *self;
+    uint64_t buckets[ORR_MEMBER_BUCKETS];
+    uint64_t change;        /* grows with every change of a record, and of shard->slot_count */
+    uint64_t voters_change; /* the change at which `voters` was counted */
+    uint32_t voters;
+    size_t list_room;
+    size_t shard_room;
+    uint32_t *index; /* open addressing: position in list + 1 */
+    size_t index_size;
+    const OrrSettings *settings;
+} OrrMembers;
+
+/* A table with this node alone in it, alone in a shard of its own or in `shard`. */
+ORR_API OrrMembers *orr_members_new(const OrrSettings *settings, const OrrId *self,
+                                    const OrrId *shard, const OrrAddress *address,
+                                    OrrRole role);
+ORR_API void orr_members_free(OrrMembers *members);
+
+/* Or NULL. Forgotten ones are found too. */
+ORR_API OrrMember *orr_members_find(const OrrMembers *members, const OrrId *id);
+/* The member that is not forgotten at this bus address, or NULL. O(n). */
+ORR_API OrrMember *orr_members_find_address(const OrrMembers *members, const OrrAddress *at);
+/* The shard's entry, made with epoch 0 if it is not there; NULL past ORR_SHARDS_MAX. */
+ORR_API OrrShard *orr_members_shard(OrrMembers *members, const OrrId *id);
+
+typedef enum OrrMerge {
+    ORR_MERGE_KNOWN,      /* nothing new, or older than what is known */
+    ORR_MERGE_ADDED,      /* a member not known before */
+    ORR_MERGE_MOVED,      /* another address */
+    ORR_MERGE_CHANGED,    /* anything else of a member, or a shard's newer primary */
+    ORR_MERGE_FAILED,     /* the majority's verdict */
+    ORR_MERGE_RETURNED,   /* it lives again */
+    ORR_MERGE_FORGOTTEN,  /* it is banned */
+    ORR_MERGE_ABOUT_SELF, /* somebody believes what this node must refute or obey */
+    ORR_MERGE_COLLISION,  /* two primaries of a shard in one epoch; nothing changed */
+    ORR_MERGE_REFUSED,    /* a maximum is reached; nothing changed */
+} OrrMerge;
+
+/* Takes in what a peer says of a member. Records about this node change nothing here. */
+ORR_API OrrMerge orr_members_merge_member(OrrMembers *members, OrrTime now_ns,
+                                          const OrrMemberRecord *record);
+/* Takes in who is primary of a shard. */
+ORR_API OrrMerge orr_members_merge_shard(OrrMembers *members, const OrrShardRecord *record);
+
+/* Changes this node makes by itself. */
+ORR_API void orr_members_set_state(OrrMembers *members, OrrTime now_ns, OrrMember *member,
+                                   OrrMemberState state);
+ORR_API void orr_members_set_self(OrrMembers *members, uint64_t incarnation,
+                                  const OrrAddress *address, const OrrId *shard);
+ORR_API void orr_members_set_primary(OrrMembers *members, const OrrShardRecord *record);
+/* Admits a node known by nothing or by a tombstone, as an administrator wishes. */
+ORR_API OrrMember *orr_members_admit(OrrMembers *members, OrrTime now_ns,
+                                     const OrrMemberRecord *record);
+/* Bans it: a tombstone for settings.forget_ns. */
+ORR_API void orr_members_forget(OrrMembers *members, OrrTime now_ns, OrrMember *member);
+/* Removes tombstones whose time has come. True if there were any. */
+ORR_API bool orr_members_purge(OrrMembers *members, OrrTime now_ns);
+
+/* The records as facts, for gossip. */
+ORR_API OrrFact orr_member_fact(const OrrMember *member, OrrTime now_ns);
+ORR_API OrrFact orr_shard_fact(const OrrShard *shard);
+ORR_API uint32_t orr_members_bucket_of(const OrrId *id);
+ORR_API uint64_t orr_members_digest(const OrrMembers *members);
+
+/* Roles and voters, as this node believes. */
+ORR_API bool orr_member_is_primary(const OrrMember *member);
+ORR_API bool orr_member_counts(const OrrMember *member); /* not forgotten */
+ORR_API bool orr_members_is_voter(const OrrMembers *members, const OrrMember *member);
+ORR_API uint32_t orr_members_voters(OrrMembers *members);
+/* More than half of the voters, failed ones included. */
+ORR_API uint32_t orr_members_majority(OrrMembers *members);
+/* The primary of a shard as a member, or NULL. */
+ORR_API OrrMember *orr_members_primary_of(const OrrMembers *members, const OrrShard *shard);
+
+ORR_END_DECLS
+
+#endif

@@ -1,0 +1,413 @@
+#include "membership/detector.h"
+
+#include "wire/sender.h"
+
+#include <glib.h>
+
+OrrDetector *
+orr_detector_new(OrrContext *context)
+{
+    OrrDetector *detector = g_new0(OrrDetector, 1);
+
+    detector->context = context;
+    detector->tick_at = ORR_NEVER;
+    detector->quick_at = ORR_NEVER;
+    return detector;
+}
+
+void
+orr_detector_free(OrrDetector *detector)
+{
+    if (detector != NULL) {
+        g_free(detector->scratch);
+        g_free(detector);
+    }
+}
+
+static OrrTime
+tick_ns(const OrrDetector *detector)
+{
+    return MAX(orr_heartbeat_ns(detector->context->settings) / ORR_TICKS, 1);
+}
+
+void
+orr_detector_boot(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrContext *context = detector->context;
+
+    detector->last_time = now_ns;
+    detector->tick_at = now_ns + orr_rng_between(&context->rng, 0, tick_ns(detector));
+    detector->cursor = orr_rng_below(&context->rng, 1u << 16);
+    detector->voter_cursor = detector->cursor;
+}
+
+OrrTime
+orr_detector_deadline(const OrrDetector *detector)
+{
+    return MIN(detector->tick_at, detector->quick_at);
+}
+
+bool
+orr_detector_synced(const OrrDetector *detector)
+{
+    return detector->synced;
+}
+
+/* Probes out */
+
+static void
+fill_pulse(OrrDetector *detector, OrrPulse *pulse, uint8_t *facts, size_t room)
+{
+    OrrContext *context = detector->context;
+    const OrrMember *self = context->members->self;
+
+    pulse->current_epoch = context->current_epoch;
+    pulse->shard_epoch = self->shard->epoch;
+    pulse->offset = context->offset;
+    pulse->members_digest = orr_members_digest(context->members);
+    pulse->slots_digest = orr_slotmap_digest(context->slotmap);
+    pulse->cluster_ms = context->cluster_ms;
+    pulse->facts = orr_bytes(facts, orr_gossip_fill(context->gossip, facts, room));
+    if (orr_member_is_primary(self)) {
+        pulse->flags |= ORR_PULSE_PRIMARY;
+    }
+}
+
+static void
+send_pulse(OrrDetector *detector, const OrrAddress *to, OrrMessage *message,
+           const OrrFact *extra, OrrEffects *out)
+{
+    uint8_t facts[ORR_FACT_SIZE_MAX * (ORR_PULSE_FACTS_MAX + 1)];
+    size_t used = 0;
+
+    if (extra != NULL) {
+        used = orr_fact_encode(extra, facts, sizeof facts);
+    }
+    fill_pulse(detector, &message->pulse, facts + used, sizeof facts - used);
+    message->pulse.facts = orr_bytes(facts, used + message->pulse.facts.size);
+    orr_sender_send(detector->context->sender, out, to, message);
+}
+
+void
+orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_PING};
+    OrrFact fact;
+    const OrrFact *extra = NULL;
+
+    message.pulse.probe = (uint64_t)now_ns;
+    if (orr_member_is_primary(detector->context->members->self)) {
+        message.pulse.flags |= ORR_PULSE_LEASE;
+    }
+    if (peer->state == ORR_MEMBER_FAILED) { /* so that it can refute, should it live */
+        fact = orr_member_fact(peer, now_ns);
+        extra = &fact;
+    }
+    peer->probe.sent = now_ns;
+    if (peer->probe.awaiting == 0) {
+        peer->probe.awaiting = now_ns;
+    }
+    send_pulse(detector, &peer->address, &message, extra, out);
+}
+
+static bool
+knows_nobody(const OrrMembers *members)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i] != members->self && orr_member_counts(members->list[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+orr_detector_meet(OrrDetector *detector, OrrTime now_ns, const OrrAddress *at, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_MEET};
+    OrrFact self = orr_member_fact(detector->context->members->self, now_ns);
+
+    message.pulse.probe = (uint64_t)now_ns;
+    if (knows_nobody(detector->context->members)) {
+        message.pulse.flags |= ORR_PULSE_ALONE;
+    }
+    send_pulse(detector, at, &message, &self, out);
+}
+
+void
+orr_detector_welcome(OrrDetector *detector, OrrTime now_ns, const OrrAddress *to,
+                     const OrrMessage *question, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_PONG};
+    OrrFact self = orr_member_fact(detector->context->members->self, now_ns);
+
+    message.pulse.probe = question->pulse.probe;
+    send_pulse(detector, to, &message, &self, out);
+}
+
+static void
+answer(OrrDetector *detector, OrrTime now_ns, const OrrAddress *to, OrrMember *peer,
+       const OrrMessage *question, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_PONG};
+    OrrFact fact;
+    const OrrFact *extra = NULL;
+
+    message.pulse.probe = question->pulse.probe;
+    if ((question->pulse.flags & ORR_PULSE_LEASE) != 0 &&
+        orr_lease_may_grant(detector, now_ns, peer, &question->pulse)) {
+        peer->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
+        message.pulse.flags |= ORR_PULSE_LEASE;
+    }
+    if (question->type == ORR_MESSAGE_MEET) {
+        fact = orr_member_fact(detector->context->members->self, now_ns);
+        extra = &fact;
+    } else if (peer->state == ORR_MEMBER_FAILED) {
+        fact = orr_member_fact(peer, now_ns);
+        extra = &fact;
+    }
+    send_pulse(detector, to, &message, extra, out);
+}
+
+/* Answers in */
+
+static void
+on_answer(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, const OrrMessage *message,
+          OrrEffects *out)
+{
+    OrrProbe *probe = &peer->probe;
+    OrrTime sent = (OrrTime)message->pulse.probe;
+    int64_t ahead;
+
+    if (sent <= 0 || sent > now_ns || sent <= probe->answered ||
+        sent < detector->context->boot_ns) {
+        return; /* doubled, late, or not ours */
+    }
+    if ((message->pulse.flags & ORR_PULSE_LEASE) != 0 && sent > probe->leased) {
+        probe->leased = sent;
+        detector->lease_stale = true;
+    }
+    ahead = message->pulse.cluster_ms + (now_ns - sent) / 2 / ORR_NS_PER_MS -
+            detector->context->cluster_ms;
+    peer->clock_ahead_ms = ahead;
+    probe->answered = sent;
+    probe->awaiting = 0;
+    probe->refused_since = 0;
+    probe->probe_again = ORR_NEVER;
+    probe->latency_ns = probe->latency_ns == 0
+                            ? (uint64_t)(now_ns - sent)
+                            : (probe->latency_ns * 7 + (uint64_t)(now_ns - sent)) / 8;
+    orr_verdict_answered(detector, now_ns, peer, out);
+}
+
+void
+orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns, const OrrAddress *from,
+                      OrrMember *peer, const OrrMessage *message, OrrEffects *out)
+{
+    const OrrPulse *pulse = &message->pulse;
+    const OrrContext *context = detector->context;
+
+    peer->offset = pulse->offset;
+    peer->shard_epoch = pulse->shard_epoch;
+    peer->pulse_at = now_ns;
+    if (pulse->members_digest == orr_members_digest(context->members) &&
+        pulse->slots_digest == orr_slotmap_digest(context->slotmap)) {
+        detector->synced = true;
+    }
+    if (message->type == ORR_MESSAGE_PONG) {
+        on_answer(detector, now_ns, peer, message, out);
+        return;
+    }
+    answer(detector, now_ns, from, peer, message, out);
+    if (peer->probe.sent == 0 || peer->probe.refused_since != 0) {
+        orr_detector_probe(detector, now_ns, peer, out); /* so that a lease can follow soon */
+    }
+}
+
+void
+orr_detector_on_frame(OrrDetector *detector, OrrTime now_ns, OrrMember *peer)
+{
+    if (ORR_PLANTED(detector->context->settings, ONE_WAY_LIVENESS)) {
+        peer->probe.awaiting = 0;
+        peer->probe.answered = now_ns - 1;
+    }
+}
+
+void
+orr_detector_on_doubt(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out)
+{
+    OrrTime patience = orr_heartbeat_ns(detector->context->settings) / 2;
+
+    if (orr_members_is_voter(detector->context->members, detector->context->members->self) &&
+        peer->state == ORR_MEMBER_ALIVE && peer->probe.awaiting == 0 &&
+        (peer->probe.answered == 0 || now_ns - peer->probe.answered > patience / 50)) {
+        orr_detector_probe(detector, now_ns, peer, out);
+    }
+}
+
+void
+orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrLinkState state,
+                     OrrEffects *out)
+{
+    OrrProbe *probe = &peer->probe;
+
+    if (!detector->context->settings->process_evidence || peer->state != ORR_MEMBER_ALIVE) {
+        return;
+    }
+    if (state == ORR_LINK_DOWN) {
+        orr_detector_probe(detector, now_ns, peer, out); /* dead, or only the link? */
+        return;
+    }
+    if (state != ORR_LINK_REFUSED) {
+        return;
+    }
+    if (probe->refused_since == 0) {
+        probe->refused_since = now_ns;
+        probe->probe_again = now_ns + detector->context->settings->process_grace_ns;
+        detector->quick_at = MIN(detector->quick_at, probe->probe_again);
+        orr_verdict_doubt(detector, peer, out);
+    }
+    orr_verdict_judge(detector, now_ns, peer, out);
+}
+
+/* Timers */
+
+static bool
+is_due(const OrrDetector *detector, const OrrMember *peer, OrrTime now_ns)
+{
+    OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
+
+    return peer != detector->context->members->self && orr_member_counts(peer) &&
+           !orr_address_is_none(&peer->address) &&
+           now_ns - peer->probe.sent >= heartbeat - tick_ns(detector) / 2;
+}
+
+/* Those that are probed each heartbeat whatever the size: one's own shard, and the doubtful. */
+static bool
+is_close(const OrrDetector *detector, const OrrMember *peer)
+{
+    return peer->shard == detector->context->members->self->shard ||
+           (peer->probe.awaiting != 0 && peer->state == ORR_MEMBER_ALIVE);
+}
+
+static size_t
+probe_in_turn(OrrDetector *detector, OrrTime now_ns, size_t *cursor, size_t wanted,
+              bool voters_only, OrrEffects *out)
+{
+    OrrMembers *members = detector->context->members;
+    size_t probed = 0;
+
+    for (size_t i = 0; i < members->count && probed < wanted; i++) {
+        OrrMember *peer = members->list[*cursor % members->count];
+
+        *cursor = (*cursor + 1) % members->count;
+        if (is_due(detector, peer, now_ns) &&
+            (!voters_only || orr_members_is_voter(members, peer))) {
+            orr_detector_probe(detector, now_ns, peer, out);
+            probed++;
+        }
+    }
+    return probed;
+}
+
+/* A primary must hear from a majority of the voters within N, so it turns to 3 of 5 of them, or
+ * all where they are few, within 3 of 5 of N. */
+static size_t
+voters_per_tick(const OrrDetector *detector)
+{
+    OrrMembers *members = detector->context->members;
+    OrrTime window = detector->context->settings->node_timeout_ns * 3 / 5;
+    size_t voters = orr_members_voters(members);
+    size_t wanted = voters > 8 ? voters * 3 / 5 + 1 : voters;
+    size_t ticks = (size_t)MAX(window / tick_ns(detector), 1);
+
+    if (!orr_member_is_primary(members->self)) {
+        return 0;
+    }
+    return (wanted + ticks - 1) / ticks;
+}
+
+static void
+tick(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    OrrMembers *members = detector->context->members;
+    size_t fanout = MAX(detector->context->settings->probe_fanout, 1);
+    size_t wanted = (fanout + ORR_TICKS - 1) / ORR_TICKS;
+
+    for (size_t i = 0; i < members->count; i++) {
+        OrrMember *peer = members->list[i];
+
+        if (peer == members->self || !orr_member_counts(peer)) {
+            continue;
+        }
+        orr_verdict_judge(detector, now_ns, peer, out);
+        if (is_close(detector, peer) && is_due(detector, peer, now_ns)) {
+            orr_detector_probe(detector, now_ns, peer, out);
+        }
+    }
+    probe_in_turn(detector, now_ns, &detector->cursor, wanted, false, out);
+    if (members->count > fanout) {
+        probe_in_turn(detector, now_ns, &detector->voter_cursor, voters_per_tick(detector),
+                      true, out);
+    }
+    detector->lease_stale = true;
+}
+
+static void
+look_again(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    OrrMembers *members = detector->context->members;
+
+    detector->quick_at = ORR_NEVER;
+    for (size_t i = 0; i < members->count; i++) {
+        OrrProbe *probe = &members->list[i]->probe;
+
+        if (probe->probe_again <= now_ns) {
+            probe->probe_again = ORR_NEVER;
+            if (members->list[i]->state == ORR_MEMBER_ALIVE && probe->refused_since != 0) {
+                probe->probe_again = now_ns + MAX(detector->context->settings->process_grace_ns,
+                                                  10 * ORR_NS_PER_MS);
+                orr_detector_probe(detector, now_ns, members->list[i], out);
+            }
+        }
+        detector->quick_at = MIN(detector->quick_at, probe->probe_again);
+    }
+}
+
+/* A node that has been away itself (a pause, a long stall) must not take its own absence for
+ * the silence of all the others. */
+static void
+forgive_own_absence(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrMembers *members = detector->context->members;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i]->probe.awaiting != 0) {
+            members->list[i]->probe.awaiting = now_ns;
+        }
+        members->list[i]->probe.refused_since = 0;
+        if (members->list[i]->probe.answered != 0) {
+            members->list[i]->probe.answered =
+                MAX(members->list[i]->probe.answered, detector->last_time);
+        }
+    }
+}
+
+void
+orr_detector_time(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
+
+    if (now_ns >= detector->quick_at) {
+        look_again(detector, now_ns, out);
+    }
+    if (now_ns < detector->tick_at) {
+        return;
+    }
+    if (now_ns - detector->tick_at > heartbeat) {
+        forgive_own_absence(detector, now_ns);
+    }
+    tick(detector, now_ns, out);
+    detector->last_time = now_ns;
+    detector->tick_at = now_ns + tick_ns(detector);
+}

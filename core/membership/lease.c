@@ -1,0 +1,114 @@
+/* lease.c - the right to serve: what a voter grants, what a primary holds. */
+#include "membership/detector.h"
+
+#include <glib.h>
+
+/* A voter grants a lease to the primary it knows of, in the epoch it knows of, as long as that
+ * primary answers it: one that does not hear us does not hear the grant either, and would only
+ * hold up its successor. */
+bool
+orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember *owner,
+                    const OrrPulse *pulse)
+{
+    const OrrMembers *members = detector->context->members;
+    OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
+    const OrrProbe *probe = &owner->probe;
+
+    if (!orr_members_is_voter(members, members->self) || !orr_member_is_primary(owner) ||
+        owner->shard->epoch != pulse->shard_epoch || owner->state != ORR_MEMBER_ALIVE) {
+        return false;
+    }
+    if (probe->answered == 0 ||
+        (probe->awaiting != 0 && now_ns - probe->awaiting > 2 * heartbeat)) {
+        return false;
+    }
+    return !orr_detector_lease_stands(detector, now_ns, owner->shard, &owner->id);
+}
+
+bool
+orr_detector_process_dead(const OrrDetector *detector, const OrrMember *member)
+{
+    (void)detector;
+    return member->probe.suspicion == ORR_SUSPICION_DEAD;
+}
+
+bool
+orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns, const OrrShard *shard,
+                          const OrrId *candidate)
+{
+    const OrrMembers *members = detector->context->members;
+
+    if (ORR_PLANTED(detector->context->settings, NO_LEASE)) {
+        return false;
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *holder = members->list[i];
+
+        if (holder->shard == shard && !orr_id_equal(&holder->id, candidate) &&
+            holder->probe.granted_until > now_ns &&
+            !orr_detector_process_dead(detector, holder)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate)
+{
+    candidate->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
+}
+
+static int
+compare_later_first(const void *a, const void *b)
+{
+    OrrTime x = *(const OrrTime *)a;
+    OrrTime y = *(const OrrTime *)b;
+
+    return x > y ? -1 : x < y;
+}
+
+/* The moment by which a majority had been asked and has granted: its votes are the latest. */
+static OrrTime
+majority_asked_at(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrMembers *members = detector->context->members;
+    size_t majority = orr_members_majority(members);
+    size_t count = 0;
+
+    if (detector->scratch_room < members->count) {
+        detector->scratch_room = members->count + 16;
+        detector->scratch = g_renew(OrrTime, detector->scratch, detector->scratch_room);
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *voter = members->list[i];
+
+        if (voter == members->self) {
+            if (orr_members_is_voter(members, voter)) {
+                detector->scratch[count++] = now_ns;
+            }
+        } else if (orr_members_is_voter(members, voter)) {
+            detector->scratch[count++] = voter->probe.leased;
+        }
+    }
+    if (count < majority) {
+        return 0;
+    }
+    qsort(detector->scratch, count, sizeof detector->scratch[0], compare_later_first);
+    return detector->scratch[majority - 1];
+}
+
+OrrTime
+orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrTime timeout = detector->context->settings->node_timeout_ns;
+    OrrTime asked;
+
+    if (!detector->lease_stale && detector->lease_until > now_ns) {
+        return detector->lease_until;
+    }
+    asked = majority_asked_at(detector, now_ns);
+    detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
+    detector->lease_stale = false;
+    return detector->lease_until;
+}

@@ -1,0 +1,457 @@
+/* client.c - connections and requests: whether a command may run here, and running it. */
+#include "node/client.h"
+
+static OrrClient *
+find_client(const OrrNode *node, uint64_t id)
+{
+    gint64 key = (gint64)id;
+
+    return g_hash_table_lookup(node->clients, &key);
+}
+
+static void
+free_client(OrrClient *client)
+{
+    g_byte_array_unref(client->input);
+    orr_request_parser_free(client->parser);
+    g_free(client);
+}
+
+OrrStatus
+orr_node_on_client_link(OrrNode *node, const OrrEvent *event)
+{
+    OrrClient *client = find_client(node, event->link.client);
+
+    if (event->link.state == ORR_LINK_CLIENT_DOWN) {
+        if (client == NULL) {
+            return ORR_REFUSED;
+        }
+        (void)g_ptr_array_remove(node->waiting, client);
+        g_hash_table_remove(node->clients, &client->id);
+        free_client(client);
+        return ORR_OK;
+    }
+    if (client != NULL) {
+        return ORR_REFUSED;
+    }
+    if (g_hash_table_size(node->clients) >= node->config.settings.clients_max) {
+        return ORR_FULL;
+    }
+    OrrRequestLimits limits = orr_request_limits_default();
+
+    client = g_new0(OrrClient, 1);
+    client->id = event->link.client;
+    client->input = g_byte_array_new();
+    client->parser = orr_request_parser_new(&limits);
+    client->protocol = 2;
+    client->since = node->now.mono_ns;
+    node->connections_received++;
+    g_hash_table_insert(node->clients, &client->id, client);
+    return ORR_OK;
+}
+
+static gboolean
+free_each(gpointer key, gpointer value, gpointer context)
+{
+    (void)key;
+    (void)context;
+    free_client(value);
+    return true;
+}
+
+void
+orr_node_clients_free(OrrNode *node)
+{
+    g_hash_table_foreach_remove(node->clients, free_each, NULL);
+    g_hash_table_unref(node->clients);
+}
+
+bool
+orr_parse_u64(OrrBytes text, uint64_t *value)
+{
+    uint64_t number = 0;
+
+    if (text.size == 0 || text.size > 19) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (text.data[i] - (uint64_t)'0');
+    }
+    *value = number;
+    return true;
+}
+
+bool
+orr_word_is(OrrBytes word, const char *name)
+{
+    return word.size == strlen(name) &&
+           g_ascii_strncasecmp((const char *)word.data, name, word.size) == 0;
+}
+
+/* Where a command may run: what a Redis Cluster node answers when it is not here. */
+
+static void
+reply_redirect(OrrReply *reply, const char *word, uint16_t slot, const OrrAddress *to)
+{
+    char ip[ORR_ADDRESS_TEXT_SIZE];
+    char text[ORR_ADDRESS_TEXT_SIZE + 32];
+
+    orr_address_format_ip(to, ip);
+    g_snprintf(text, sizeof text, "%s %u %s:%u", word, slot, ip, to->port);
+    orr_reply_error(reply, text);
+}
+
+static bool
+redirect_to_shard(OrrNode *node, const char *word, uint16_t slot, const OrrId *shard_id)
+{
+    OrrShard *shard = orr_members_shard(node->context.members, shard_id);
+    OrrMember *primary =
+        shard == NULL ? NULL : orr_members_primary_of(node->context.members, shard);
+
+    if (primary == NULL || primary == orr_node_self(node)) {
+        orr_reply_error(node->reply, "CLUSTERDOWN Hash slot not served");
+        return false;
+    }
+    reply_redirect(node->reply, word, slot, &primary->address);
+    return false;
+}
+
+static void
+reply_fenced(OrrNode *node, const OrrCommand *command)
+{
+    if ((command->flags & ORR_COMMAND_WRITE) != 0) {
+        node->writes_fenced++;
+    }
+    switch (node->fence) {
+    case ORR_FENCE_BOOTING:
+        orr_reply_error(node->reply, "LOADING This node compares its data with the others");
+        break;
+    case ORR_FENCE_PAUSED:
+        orr_reply_error(node->reply, "TRYAGAIN This node hands its slots over to a replica");
+        break;
+    case ORR_FENCE_NONE:
+    case ORR_FENCE_NOT_PRIMARY:
+    case ORR_FENCE_NO_LEASE:
+    case ORR_FENCE_BEHIND:
+    case ORR_FENCE_COLLISION:
+    case ORR_FENCE_FORGOTTEN:
+        orr_reply_error(node->reply, "CLUSTERDOWN The cluster is down");
+        break;
+    }
+}
+
+typedef struct KeyCount {
+    size_t keys;
+    size_t missing;
+} KeyCount;
+
+static KeyCount
+count_keys(const OrrNode *node, const OrrCommandContext *context, uint16_t slot)
+{
+    size_t words[64];
+    size_t count =
+        orr_command_keys(context->command, context->arg_count, words, G_N_ELEMENTS(words));
+    KeyCount result = {0, 0};
+    OrrValue value;
+
+    for (size_t i = 0; i < count && i < G_N_ELEMENTS(words); i++) {
+        result.keys++;
+        result.missing += orr_keyspace_get(node->keyspace, slot, context->args[words[i]],
+                                           context->wall_ms, &value) != ORR_OK;
+    }
+    return result;
+}
+
+/* The slot is this shard's, and this node is its primary. */
+static bool
+may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotView *slot,
+                 uint16_t number)
+{
+    if (node->fence != ORR_FENCE_NONE) {
+        reply_fenced(node, context->command);
+        return false;
+    }
+    if (slot->state == ORR_SLOT_MIGRATING &&
+        (context->command->flags & ORR_COMMAND_ADMIN) == 0) {
+        KeyCount keys = count_keys(node, context, number);
+
+        if (keys.missing > 0 && keys.missing < keys.keys) {
+            orr_reply_error(node->reply,
+                            "TRYAGAIN Multiple keys request during rehashing of slot");
+            return false;
+        }
+        if (keys.missing > 0) {
+            return redirect_to_shard(node, "ASK", number, &slot->peer);
+        }
+    }
+    return true;
+}
+
+static bool
+may_run_importing(OrrNode *node, const OrrCommandContext *context, uint16_t number)
+{
+    KeyCount keys = count_keys(node, context, number);
+
+    if (keys.keys > 1 && keys.missing > 0) {
+        orr_reply_error(node->reply, "TRYAGAIN Multiple keys request during rehashing of slot");
+        return false;
+    }
+    return true;
+}
+
+static bool
+may_run_in_slot(OrrNode *node, const OrrCommandContext *context, bool asking, uint16_t number)
+{
+    const OrrClient *client = orr_command_client(context);
+    OrrSlotView slot = orr_slotmap_get(node->context.slotmap, number);
+    const OrrShard *own = orr_node_self(node)->shard;
+    bool readonly = (context->command->flags & ORR_COMMAND_READONLY) != 0;
+
+    if (slot.state == ORR_SLOT_IMPORTING && asking && node->fence == ORR_FENCE_NONE) {
+        return may_run_importing(node, context, number);
+    }
+    if (orr_id_is_none(&slot.shard)) {
+        orr_reply_error(node->reply, "CLUSTERDOWN Hash slot not served");
+        return false;
+    }
+    if (node->config.settings.require_full_coverage && !node->cluster_ok) {
+        orr_reply_error(node->reply, "CLUSTERDOWN The cluster is down");
+        return false;
+    }
+    if (orr_id_equal(&slot.shard, &own->id)) {
+        if (orr_node_is_primary(node)) {
+            return may_run_as_owner(node, context, &slot, number);
+        }
+        if (client->readonly && readonly && !node->context.loading) {
+            return true;
+        }
+    }
+    return redirect_to_shard(node, "MOVED", number, &slot.shard);
+}
+
+static bool
+may_write(OrrNode *node, const OrrCommandContext *context)
+{
+    const OrrSettings *settings = &node->config.settings;
+
+    if ((context->command->flags & ORR_COMMAND_WRITE) == 0) {
+        return true;
+    }
+    if (node->fence != ORR_FENCE_NONE && orr_node_self(node)->shard->slot_count > 0) {
+        reply_fenced(node, context->command);
+        return false;
+    }
+    if (node->disk_failed && settings->appendfsync != ORR_APPENDFSYNC_NO) {
+        orr_reply_error(node->reply,
+                        "MISCONF The log cannot be written: the disk is full or fails. "
+                        "Writes are refused until it can");
+        return false;
+    }
+    if (settings->min_replicas_to_write > 0 &&
+        orr_replication_good_replicas(node->replication, node->now, settings->node_timeout_ns) <
+            settings->min_replicas_to_write) {
+        orr_reply_error(node->reply, "NOREPLICAS Not enough good replicas to write.");
+        return false;
+    }
+    if ((context->command->flags & ORR_COMMAND_DENYOOM) != 0 && settings->maxmemory > 0 &&
+        orr_keyspace_memory(node->keyspace) > settings->maxmemory) {
+        orr_reply_error(node->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+        return false;
+    }
+    return true;
+}
+
+static bool
+may_run(OrrNode *node, const OrrCommandContext *context, bool asking)
+{
+    uint16_t slot = 0;
+
+    if ((context->command->flags & ORR_COMMAND_ASKING) != 0) {
+        asking = true;
+    }
+    switch (orr_command_slot(context->command, context->args, context->arg_count,
+                             node->config.settings.hash_slot_by, &slot)) {
+    case ORR_SLOT_NONE:
+        break;
+    case ORR_SLOT_CROSS:
+        orr_reply_error(node->reply, "CROSSSLOT Keys in request don't hash to the same slot");
+        return false;
+    case ORR_SLOT_SPREAD:
+        orr_reply_error(node->reply, "ERR the fields of this hash are spread over the cluster "
+                                     "(hash-slot-by: field); name the fields");
+        return false;
+    case ORR_SLOT_ONE:
+        if (!may_run_in_slot(node, context, asking, slot)) {
+            return false;
+        }
+        break;
+    }
+    return may_write(node, context);
+}
+
+/* Running */
+
+static void
+emit(OrrCommandContext *context, const OrrRecord *record)
+{
+    OrrNode *node = orr_command_node(context);
+    OrrRecord stamped = *record;
+
+    orr_node_write(node, &stamped, node->out);
+    orr_command_client(context)->written_offset = orr_replication_offset(node->replication);
+    context->writes++;
+}
+
+static void
+execute(OrrNode *node, OrrClient *client, const OrrBytes *args, size_t arg_count)
+{
+    bool asking = client->asking;
+    OrrCommandContext context = {
+        .command = orr_command_find(args[0]),
+        .args = args,
+        .arg_count = arg_count,
+        .keyspace = node->keyspace,
+        .reply = node->reply,
+        .rng = &node->context.rng,
+        .wall_ms = node->context.cluster_ms,
+        .wall_us = node->context.cluster_ms * 1000,
+        .hash_slot_by = node->config.settings.hash_slot_by,
+        .primary = node->fence == ORR_FENCE_NONE,
+        .emit = emit,
+        .owner = node,
+        .client = client,
+    };
+
+    client->commands++;
+    node->commands_processed++;
+    client->asking = false;
+    if (context.command == NULL) {
+        orr_command_reply_unknown(node->reply, args, arg_count);
+    } else if (!orr_command_arity_fits(context.command, arg_count)) {
+        orr_command_reply_arity(node->reply, context.command);
+    } else if (may_run(node, &context, asking)) {
+        orr_command_run(&context);
+    }
+}
+
+/* Runs what has come from a client, up to a command that waits. */
+static void
+process(OrrNode *node, OrrClient *client, OrrEffects *out)
+{
+    size_t used = 0;
+    OrrRequest request;
+    OrrStatus status = ORR_OK;
+
+    orr_reply_clear(node->reply);
+    orr_reply_set_protocol(node->reply, client->protocol);
+    while (!client->waiting && !client->closing) {
+        OrrBytes rest = orr_bytes(client->input->data + used, client->input->len - used);
+
+        status = orr_request_parse(client->parser, rest, &request);
+        if (status != ORR_OK) {
+            break;
+        }
+        used += request.used;
+        if (request.arg_count > 0) {
+            execute(node, client, request.args, request.arg_count);
+        }
+    }
+    if (status == ORR_MALFORMED) {
+        orr_reply_error_about(node->reply, "ERR ", orr_bytes_of_string(request.error), "");
+        client->closing = true;
+    }
+    if (used > 0) {
+        g_byte_array_remove_range(client->input, 0, (guint)used);
+    }
+    if (orr_reply_size(node->reply) > 0 || client->closing) {
+        orr_node_answer(node, client->id, client->closing, out);
+    }
+}
+
+/* Under `appendfsync always` an answer goes out when what was written before it is on disk. */
+void
+orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out)
+{
+    OrrEffects *list = out;
+
+    if (node->config.settings.appendfsync == ORR_APPENDFSYNC_ALWAYS) {
+        uint64_t op;
+
+        orr_node_flush_data(node, out);
+        op = orr_gate_pending(node->gate);
+        if (op != 0) {
+            list = orr_gate_hold(node->gate, op, NULL, NULL, 0);
+        }
+    }
+    orr_effects_reply(list, client, orr_reply_bytes(node->reply), close);
+    orr_reply_clear(node->reply);
+}
+
+OrrStatus
+orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
+{
+    OrrClient *client = find_client(node, event->request.client);
+    OrrBytes bytes = event->request.bytes;
+
+    if (client == NULL || client->closing) {
+        return ORR_REFUSED;
+    }
+    g_byte_array_append(client->input, bytes.data, (guint)bytes.size);
+    if (client->input->len > ORR_CLIENT_INPUT_MAX && client->waiting) {
+        client->closing = true;
+        orr_node_answer(node, client->id, true, out);
+        return ORR_FULL;
+    }
+    if (node->life == ORR_LIFE_UP && !client->waiting) {
+        process(node, client, out);
+    }
+    return ORR_OK;
+}
+
+/* WAIT */
+
+static bool
+wait_is_over(const OrrNode *node, const OrrClient *client)
+{
+    return node->now.mono_ns >= client->wait_until ||
+           orr_replication_acked(node->replication, client->wait_offset) >=
+               client->wait_replicas;
+}
+
+void
+orr_node_clients_time(OrrNode *node, OrrEffects *out)
+{
+    for (guint i = 0; i < node->waiting->len;) {
+        OrrClient *client = g_ptr_array_index(node->waiting, i);
+
+        if (!wait_is_over(node, client)) {
+            i++;
+            continue;
+        }
+        g_ptr_array_remove_index(node->waiting, i);
+        client->waiting = false;
+        orr_reply_clear(node->reply);
+        orr_reply_set_protocol(node->reply, client->protocol);
+        orr_reply_integer(node->reply,
+                          orr_replication_acked(node->replication, client->wait_offset));
+        orr_node_answer(node, client->id, false, out);
+        process(node, client, out);
+        i = 0; /* the client may wait again */
+    }
+}
+
+OrrTime
+orr_node_clients_deadline(const OrrNode *node)
+{
+    OrrTime deadline = ORR_NEVER;
+
+    for (guint i = 0; i < node->waiting->len; i++) {
+        const OrrClient *client = g_ptr_array_index(node->waiting, i);
+
+        deadline = MIN(deadline, client->wait_until);
+    }
+    return deadline;
+}

@@ -1,0 +1,223 @@
+/* internal.h - the inside of a node, for the files that make it up. Private.
+ *
+ *   node.c        life: new, boot, step, deadline, digest
+ *   peer.c        frames from peers: who may speak, facts, dispatch to machines
+ *   facts.c       what a fact of a peer changes here
+ *   role.c        primary or replica, serving or fenced; promotion, demotion, hand-over
+ *   slots.c       what becomes of slots: claims, losses, draining a slow owner
+ *   client.c      connections and requests: where a command may run, and running it
+ *   write.c       a write's way: version, keyspace, log, replicas; data files
+ *   view.c        what checks and operators see
+ *   command_*.c   commands
+ */
+#ifndef ORR_NODE_INTERNAL_H
+#define ORR_NODE_INTERNAL_H
+
+#include <orrery/election.h>
+#include <orrery/log.h>
+#include <orrery/node.h>
+#include <orrery/replication.h>
+#include <orrery/resp.h>
+
+#include "membership/reports.h"
+#include "node/clock.h"
+#include "node/command.h"
+#include "node/gate.h"
+#include "node/persist.h"
+#include "wire/sender.h"
+
+#include <glib.h>
+
+typedef enum OrrLife {
+    ORR_LIFE_NEW,
+    ORR_LIFE_BOOTING, /* waits for its new incarnation to be on disk */
+    ORR_LIFE_UP,
+    ORR_LIFE_BROKEN, /* its files are damaged: it does nothing */
+} OrrLife;
+
+/* Why a primary does not serve. The trace prints the name. */
+typedef enum OrrFence {
+    ORR_FENCE_NONE,
+    ORR_FENCE_NOT_PRIMARY,
+    ORR_FENCE_BOOTING,   /* has not yet compared itself with the others */
+    ORR_FENCE_NO_LEASE,  /* no majority of the voters answers */
+    ORR_FENCE_BEHIND,    /* a replica has more of its history: its data was lost */
+    ORR_FENCE_PAUSED,    /* hands over to a replica */
+    ORR_FENCE_COLLISION, /* a twin claims the same epoch */
+    ORR_FENCE_FORGOTTEN,
+} OrrFence;
+
+const char *orr_fence_name(OrrFence fence);
+
+#define ORR_DRAINED_RANGES_MAX 1024u
+#define ORR_MEETS_MAX 64u
+
+typedef struct OrrMeet {
+    OrrAddress address;
+    OrrTime again_at;
+    OrrTime until;
+    bool explicit_wish; /* an administrator's, not a seed's */
+} OrrMeet;
+
+struct OrrNode {
+    OrrNodeConfig config;
+    OrrAddress *seeds;
+    OrrSlotRange *initial_slots;
+    OrrLife life;
+
+    OrrContext context;
+    OrrSender sender;
+    OrrGate *gate;
+    OrrPersist *persist;
+    OrrDetector *detector;
+    OrrElection *election;
+    OrrClusterClock clock;
+    OrrTime wall_skew; /* for the planted bug WALL_CLOCK_TIMERS */
+
+    /* life */
+    uint64_t boots;
+    uint64_t incarnation_reserved; /* up to here it is on disk as used */
+    OrrMeet meets[ORR_MEETS_MAX];
+    size_t meet_count;
+    OrrTime housekeeping_at;
+    OrrTime config_at; /* when the others are written to CONFIG; ORR_NEVER: nothing new */
+    uint64_t config_change;
+
+    /* role */
+    OrrFence fence;
+    bool ready;  /* has compared itself with the others since boot */
+    bool behind; /* its data was lost; behind_replica has more */
+    bool forgotten;
+    OrrId behind_replica;
+    OrrTime paused_until;
+    OrrTime collision_until;
+    bool claim_pending;
+    bool handover_waiting; /* as replica: for the primary to pause */
+    bool handover_ready;
+    uint64_t handover_offset; /* where it paused */
+    OrrTime handover_until;
+    uint64_t role_epoch; /* of the shard record that the role follows */
+    OrrId role_primary;
+    OrrAddress role_address;
+    bool role_was_primary;
+    uint64_t change_seen;
+    uint64_t change; /* for orr_node_change() */
+    uint32_t slots_uncovered;
+    bool cluster_ok;
+    bool cluster_state_traced;
+
+    /* slots */
+    OrrSlotRange drained[ORR_DRAINED_RANGES_MAX];
+    size_t drained_count;
+    uint64_t drained_version;
+    bool slots_changed;
+
+    /* data */
+    OrrKeyspace *keyspace;
+    OrrReplication *replication;
+    OrrLog *log;
+    OrrTime sync_at;
+    uint64_t snapshot_op;
+    bool disk_failed;
+    GByteArray *record_buffer;
+    OrrVersion version; /* of the last write */
+    OrrEffects *out;    /* of the step under way: for callbacks */
+    OrrNow now;         /* of the step under way */
+
+    /* clients */
+    GHashTable *clients; /* id -> OrrClient; never iterated for effects */
+    GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
+    OrrReply *reply;
+
+    /* counters */
+    uint64_t frames_refused;
+    uint64_t frames_malformed;
+    uint64_t writes_fenced;
+    OrrTime refused_traced_at;
+    uint64_t commands_processed;
+    uint64_t connections_received;
+};
+
+static inline OrrMember *
+orr_node_self(const OrrNode *node)
+{
+    return node->context.members->self;
+}
+
+static inline bool
+orr_node_is_primary(const OrrNode *node)
+{
+    return orr_member_is_primary(orr_node_self(node));
+}
+
+void orr_node_trace(OrrNode *node, OrrTraceKind kind, const OrrId *other, const char *text,
+                    OrrEffects *out);
+/* A trace about this node's shard. */
+OrrTrace orr_node_shard_trace(const OrrNode *node, OrrTraceKind kind);
+
+/* node.c */
+void orr_node_set_incarnation(OrrNode *node, uint64_t incarnation, OrrEffects *out);
+void orr_node_save_identity(OrrNode *node, OrrEffects *out);
+void orr_node_add_meet(OrrNode *node, const OrrAddress *address, bool explicit_wish);
+/* The explicit wish to meet this address that is still open, or NULL. */
+OrrMeet *orr_node_find_meet(OrrNode *node, const OrrAddress *address);
+/* Leaves the cluster, as CLUSTER RESET does: alone, without slots or data. */
+void orr_node_reset(OrrNode *node, bool hard, OrrEffects *out);
+
+/* peer.c */
+OrrStatus orr_node_on_received(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+void orr_node_on_link(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+bool orr_node_is_alone(const OrrNode *node);
+
+/* facts.c */
+void orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out);
+void orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out);
+
+/* role.c */
+void orr_node_update_role(OrrNode *node, OrrEffects *out);
+void orr_node_update_fence(OrrNode *node, OrrEffects *out);
+OrrFence orr_node_fence_at(OrrNode *node, OrrTime now_ns);
+void orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrEffects *out);
+void orr_node_on_collision(OrrNode *node, const OrrShardRecord *record, OrrEffects *out);
+void orr_node_on_handover(OrrNode *node, OrrMember *peer, const OrrMessage *message,
+                          OrrEffects *out);
+/* A replica's administrator wants it to be primary. ORR_OK or ORR_REFUSED. */
+typedef enum OrrFailoverWish {
+    ORR_FAILOVER_NORMAL,
+    ORR_FAILOVER_FORCE,
+    ORR_FAILOVER_TAKEOVER,
+} OrrFailoverWish;
+OrrStatus orr_node_failover(OrrNode *node, OrrFailoverWish wish, OrrEffects *out);
+/* Claims its shard in a new epoch without asking: BUMPEPOCH, and the winner among twins. */
+void orr_node_bump_epoch(OrrNode *node, OrrEffects *out);
+void orr_node_role_time(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_role_deadline(OrrNode *node);
+/* This node becomes a replica of that member's shard. ORR_OK, ORR_REFUSED, ORR_NOT_FOUND. */
+OrrStatus orr_node_replicate(OrrNode *node, const OrrId *primary, OrrEffects *out);
+
+/* slots.c */
+void orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish,
+                         OrrEffects *out);
+void orr_node_recount_slots(OrrNode *node);
+void orr_node_update_cluster_state(OrrNode *node, OrrEffects *out);
+void orr_node_drain_time(OrrNode *node, OrrEffects *out);
+
+/* write.c */
+OrrStatus orr_node_recover_data(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+void orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out);
+void orr_node_flush_data(OrrNode *node, OrrEffects *out);
+void orr_node_data_time(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_data_deadline(const OrrNode *node);
+void orr_node_new_replication(OrrNode *node);
+void orr_node_sync_data_view(OrrNode *node);
+
+/* client.c */
+OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+OrrStatus orr_node_on_client_link(OrrNode *node, const OrrEvent *event);
+void orr_node_clients_time(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_clients_deadline(const OrrNode *node);
+void orr_node_clients_free(OrrNode *node);
+/* Sends what is in node->reply to a client, as soon as it may be told. */
+void orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out);
+
+#endif

@@ -1,0 +1,573 @@
+/* node.c - the life of a node: how it boots, and the step that everything goes through. */
+#include "node/internal.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* Refutations of one life use up numbers without writing each of them to disk. */
+#define INCARNATION_BLOCK UINT64_C(1000000)
+
+OrrNode *
+orr_node_new(const OrrNodeConfig *config)
+{
+    OrrNode *node = g_new0(OrrNode, 1);
+
+    node->config = *config;
+    node->seeds = g_memdup2(config->seeds, config->seed_count * sizeof config->seeds[0]);
+    node->initial_slots =
+        g_memdup2(config->slots, config->slot_range_count * sizeof config->slots[0]);
+    node->config.seeds = node->seeds;
+    node->config.slots = node->initial_slots;
+    node->context.settings = &node->config.settings;
+    node->context.rng = orr_rng_new(config->seed);
+    node->context.sender = &node->sender;
+    node->context.in_sync_ns = -1;
+    node->gate = orr_gate_new();
+    node->context.gate = node->gate;
+    node->persist = orr_persist_new(node->gate, &node->config.settings);
+    node->clients = g_hash_table_new(g_int64_hash, g_int64_equal);
+    node->waiting = g_ptr_array_new();
+    node->reply = orr_reply_new();
+    node->record_buffer = g_byte_array_new();
+    node->housekeeping_at = ORR_NEVER;
+    node->config_at = ORR_NEVER;
+    node->sync_at = ORR_NEVER;
+    return node;
+}
+
+void
+orr_node_free(OrrNode *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    orr_node_clients_free(node);
+    orr_election_free(node->election);
+    orr_detector_free(node->detector);
+    orr_gossip_free(node->context.gossip);
+    orr_replication_free(node->replication);
+    orr_log_free(node->log);
+    orr_keyspace_free(node->keyspace);
+    orr_slotmap_free(node->context.slotmap);
+    orr_members_free(node->context.members);
+    orr_persist_free(node->persist);
+    orr_gate_free(node->gate);
+    orr_reply_free(node->reply);
+    g_byte_array_unref(node->record_buffer);
+    g_ptr_array_unref(node->waiting);
+    g_free(node->seeds);
+    g_free(node->initial_slots);
+    g_free(node);
+}
+
+void
+orr_node_trace(OrrNode *node, OrrTraceKind kind, const OrrId *other, const char *text,
+               OrrEffects *out)
+{
+    OrrTrace trace = orr_trace(kind);
+
+    if (other != NULL) {
+        trace.other = *other;
+    }
+    if (text != NULL) {
+        orr_trace_set_text(&trace, orr_bytes_of_string(text));
+    }
+    orr_context_trace(&node->context, out, &trace);
+}
+
+OrrTrace
+orr_node_shard_trace(const OrrNode *node, OrrTraceKind kind)
+{
+    OrrTrace trace = orr_trace(kind);
+
+    trace.shard = orr_node_self(node)->shard->id;
+    trace.epoch = orr_node_self(node)->shard->epoch;
+    return trace;
+}
+
+/* Identity */
+
+void
+orr_node_save_identity(OrrNode *node, OrrEffects *out)
+{
+    const OrrMember *self = orr_node_self(node);
+
+    orr_persist_identity(node->persist, &self->id, &node->sender.cluster, &self->shard->id);
+    orr_persist_shard(node->persist, self->shard);
+    orr_persist_slots(node->persist, node->context.slotmap, &self->shard->id);
+    (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
+}
+
+void
+orr_node_set_incarnation(OrrNode *node, uint64_t incarnation, OrrEffects *out)
+{
+    const OrrMember *self = orr_node_self(node);
+
+    node->sender.incarnation = incarnation;
+    orr_members_set_self(node->context.members, incarnation, &self->address, &self->shard->id);
+    if (incarnation >= node->incarnation_reserved) {
+        node->incarnation_reserved = incarnation + INCARNATION_BLOCK;
+        orr_persist_life(node->persist, node->incarnation_reserved, node->boots);
+        (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
+    }
+}
+
+static OrrId
+random_id(OrrRng *rng)
+{
+    OrrId id;
+
+    for (size_t i = 0; i < ORR_ID_SIZE; i++) {
+        id.bytes[i] = (uint8_t)orr_rng_next(rng);
+    }
+    return id;
+}
+
+static OrrId
+first_of(const OrrId *saved, const OrrId *configured, OrrRng *rng)
+{
+    if (!orr_id_is_none(saved)) {
+        return *saved;
+    }
+    return orr_id_is_none(configured) ? random_id(rng) : *configured;
+}
+
+/* Boot */
+
+static OrrEffects *
+save_vote(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate, OrrEffects *out)
+{
+    OrrNode *node = owner;
+
+    orr_persist_epoch(node->persist, node->context.current_epoch);
+    if (vote_epoch > 0) {
+        OrrSavedVote vote = {vote_epoch, *candidate};
+
+        orr_persist_vote(node->persist, &vote);
+    }
+    return orr_persist_commit(node->persist, now, NULL, NULL, 0, out);
+}
+
+/* What a node is at the very first boot of all: as its configuration says. */
+static void
+claim_initial(OrrNode *node)
+{
+    OrrContext *context = &node->context;
+    const OrrMember *self = context->members->self;
+    OrrShardRecord record = {.shard = self->shard->id, .primary = self->id, .epoch = 1};
+
+    context->current_epoch = MAX(context->current_epoch, 1);
+    if (node->config.role != ORR_ROLE_PRIMARY) {
+        return;
+    }
+    orr_members_set_primary(context->members, &record);
+    for (size_t i = 0; i < node->config.slot_range_count; i++) {
+        OrrSlotsRecord claim = {self->shard->id, 1, node->config.slots[i]};
+
+        (void)orr_slotmap_claim(context->slotmap, &claim);
+    }
+}
+
+static void
+restore_facts(OrrNode *node, OrrBytes facts)
+{
+    OrrContext *context = &node->context;
+    OrrFact fact;
+
+    while (orr_fact_next(&facts, &fact) == ORR_OK) {
+        switch (fact.kind) {
+        case ORR_FACT_MEMBER:
+            (void)orr_members_merge_member(context->members, node->now.mono_ns, &fact.member);
+            break;
+        case ORR_FACT_SHARD:
+            (void)orr_members_merge_shard(context->members, &fact.shard);
+            break;
+        case ORR_FACT_SLOTS:
+            (void)orr_slotmap_claim(context->slotmap, &fact.slots);
+            break;
+        case ORR_FACT_DOUBT:
+            break;
+        }
+    }
+}
+
+static void
+make_machines(OrrNode *node, const OrrSavedState *saved)
+{
+    OrrContext *context = &node->context;
+    OrrElectionSink sink = {node, orr_node_on_won, save_vote};
+    OrrId id = first_of(&saved->id, &node->config.id, &context->rng);
+    OrrId shard = first_of(&saved->shard, &node->config.shard, &context->rng);
+    OrrId cluster = first_of(&saved->cluster, &node->config.cluster, &context->rng);
+
+    context->boot_ns = node->now.mono_ns;
+    context->rebooted = saved->found;
+    context->current_epoch = saved->current_epoch;
+    context->members = orr_members_new(&node->config.settings, &id, &shard,
+                                       &node->config.address, node->config.role);
+    context->slotmap = orr_slotmap_new();
+    context->gossip = orr_gossip_new(context);
+    node->detector = orr_detector_new(context);
+    node->election = orr_election_new(context, node->detector, &sink);
+    orr_election_restore(node->election, saved->vote.epoch, &saved->vote.candidate);
+    node->sender.self = id;
+    node->sender.cluster = cluster;
+    node->boots = saved->boots + 1;
+    node->sender.incarnation = saved->incarnation + 1;
+    orr_members_set_self(context->members, node->sender.incarnation, &node->config.address,
+                         &shard);
+    if (saved->shard_found) {
+        orr_members_set_primary(context->members, &saved->shard_record);
+    }
+    restore_facts(node, saved->slots);
+    restore_facts(node, saved->others);
+    if (!saved->found) {
+        claim_initial(node);
+    }
+    orr_node_recount_slots(node);
+    node->role_was_primary = false;
+}
+
+void
+orr_node_add_meet(OrrNode *node, const OrrAddress *address, bool explicit_wish)
+{
+    OrrMeet meet = {.address = *address,
+                    .again_at = node->now.mono_ns,
+                    .until = ORR_NEVER,
+                    .explicit_wish = explicit_wish};
+
+    if (explicit_wish) {
+        meet.until =
+            node->now.mono_ns + MAX(node->config.settings.node_timeout_ns, ORR_NS_PER_S);
+    }
+    for (size_t i = 0; i < node->meet_count; i++) {
+        if (orr_address_compare(&node->meets[i].address, address) == 0) {
+            node->meets[i] = meet;
+            return;
+        }
+    }
+    if (node->meet_count < ORR_MEETS_MAX) {
+        node->meets[node->meet_count++] = meet;
+    }
+}
+
+OrrMeet *
+orr_node_find_meet(OrrNode *node, const OrrAddress *address)
+{
+    for (size_t i = 0; i < node->meet_count; i++) {
+        if (node->meets[i].explicit_wish &&
+            orr_address_compare(&node->meets[i].address, address) == 0) {
+            return &node->meets[i];
+        }
+    }
+    return NULL;
+}
+
+/* The incarnation of this life is on disk: now, and not before, others may hear of it. */
+static void
+on_life_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+    OrrTrace trace = orr_trace(ORR_TRACE_BOOTED);
+
+    (void)argument;
+    if (status != ORR_OK) {
+        node->housekeeping_at = now.mono_ns + ORR_NS_PER_S; /* tried again then */
+        return;
+    }
+    node->life = ORR_LIFE_UP;
+    trace.count = node->boots;
+    trace.value = node->sender.incarnation;
+    orr_context_trace(&node->context, out, &trace);
+    for (size_t i = 0; i < node->config.seed_count; i++) {
+        if (orr_address_compare(&node->config.seeds[i], &node->config.address) != 0) {
+            orr_node_add_meet(node, &node->config.seeds[i], false);
+        }
+    }
+    orr_detector_boot(node->detector, now.mono_ns);
+    node->housekeeping_at = now.mono_ns;
+    node->sync_at = now.mono_ns + ORR_NS_PER_S;
+    node->change++;
+    if (!orr_id_is_none(&node->config.replica_of)) {
+        (void)orr_node_replicate(node, &node->config.replica_of, out);
+    }
+}
+
+static void
+begin_life(OrrNode *node, OrrEffects *out)
+{
+    node->life = ORR_LIFE_BOOTING;
+    node->housekeeping_at = ORR_NEVER;
+    node->incarnation_reserved = node->sender.incarnation + INCARNATION_BLOCK;
+    orr_persist_life(node->persist, node->incarnation_reserved, node->boots);
+    orr_persist_epoch(node->persist, node->context.current_epoch);
+    orr_persist_identity(node->persist, &node->sender.self, &node->sender.cluster,
+                         &orr_node_self(node)->shard->id);
+    orr_persist_shard(node->persist, orr_node_self(node)->shard);
+    orr_persist_slots(node->persist, node->context.slotmap, &orr_node_self(node)->shard->id);
+    (void)orr_persist_commit(node->persist, node->now, on_life_stored, node, 0, out);
+}
+
+static OrrStatus
+refuse_boot(OrrNode *node, const char *where, OrrEffects *out)
+{
+    OrrTrace trace = orr_trace(ORR_TRACE_STATE_REFUSED);
+
+    node->life = ORR_LIFE_BROKEN;
+    trace.node = node->config.id;
+    orr_trace_set_text(&trace, orr_bytes_of_string(where));
+    orr_effects_trace(out, &trace);
+    return ORR_MALFORMED;
+}
+
+static OrrStatus
+on_boot(OrrNode *node, const OrrEvent *event, OrrEffects *out)
+{
+    OrrSavedState saved;
+    char where[160] = "";
+
+    if (node->life != ORR_LIFE_NEW) {
+        return ORR_REFUSED;
+    }
+    orr_cluster_clock_boot(&node->clock, node->now);
+    if (orr_persist_recover(node->persist, event->boot.files, event->boot.file_count, &saved,
+                            where) != ORR_OK) {
+        return refuse_boot(node, where, out);
+    }
+    make_machines(node, &saved);
+    if (orr_node_recover_data(node, event, out) != ORR_OK) {
+        node->life = ORR_LIFE_BROKEN;
+        return ORR_MALFORMED;
+    }
+    begin_life(node, out);
+    return ORR_OK;
+}
+
+bool
+orr_node_is_alone(const OrrNode *node)
+{
+    const OrrMembers *members = node->context.members;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i] != members->self && orr_member_counts(members->list[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Time */
+
+static void
+meet_again(OrrNode *node, OrrEffects *out)
+{
+    OrrTime now_ns = node->now.mono_ns;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < node->meet_count; i++) {
+        OrrMeet meet = node->meets[i];
+        const OrrMember *known = orr_members_find_address(node->context.members, &meet.address);
+
+        if (meet.until <= now_ns || (meet.explicit_wish && known != NULL)) {
+            continue;
+        }
+        if (meet.again_at <= now_ns && (known == NULL || known->probe.answered == 0)) {
+            orr_detector_meet(node->detector, now_ns, &meet.address, out);
+            meet.again_at = now_ns + orr_heartbeat_ns(&node->config.settings);
+        }
+        node->meets[kept++] = meet;
+    }
+    node->meet_count = kept;
+}
+
+static void
+keep_house(OrrNode *node, OrrEffects *out)
+{
+    OrrTime now_ns = node->now.mono_ns;
+
+    if (node->life == ORR_LIFE_BOOTING) {
+        begin_life(node, out);
+        return;
+    }
+    node->housekeeping_at = now_ns + orr_heartbeat_ns(&node->config.settings);
+    orr_cluster_clock_discipline(&node->clock, node->now, &node->context, out);
+    node->context.cluster_ms = orr_cluster_clock_ms(&node->clock, node->now);
+    (void)orr_members_purge(node->context.members, now_ns);
+    meet_again(node, out);
+    orr_node_drain_time(node, out);
+    if (node->config_change != node->context.members->change && node->config_at == ORR_NEVER) {
+        node->config_at = now_ns + node->config.settings.node_timeout_ns;
+    }
+    if (node->config_at <= now_ns) {
+        node->config_at = ORR_NEVER;
+        node->config_change = node->context.members->change;
+        orr_persist_config(node->persist, &node->context, now_ns, out);
+    }
+}
+
+static void
+on_time(OrrNode *node, OrrEffects *out)
+{
+    if (node->now.mono_ns >= node->housekeeping_at) {
+        keep_house(node, out);
+    }
+    if (node->life != ORR_LIFE_UP) {
+        return;
+    }
+    orr_detector_time(node->detector, node->now.mono_ns, out);
+    orr_election_time(node->election, node->now, out);
+    orr_node_role_time(node, out);
+    orr_node_data_time(node, out);
+    orr_node_clients_time(node, out);
+}
+
+/* What follows from what changed, at the end of every step. */
+static void
+settle(OrrNode *node, OrrEffects *out)
+{
+    OrrContext *context = &node->context;
+    uint64_t epoch = context->current_epoch;
+
+    orr_node_sync_data_view(node);
+    for (int round = 0;
+         round < 4 && (node->change_seen != context->members->change || node->slots_changed);
+         round++) {
+        OrrElectionInput input = {.type = ORR_ELECTION_CHANGED};
+
+        if (node->slots_changed) {
+            orr_node_recount_slots(node);
+        }
+        node->change_seen = context->members->change;
+        node->change++;
+        orr_node_update_role(node, out);
+        orr_election_step(node->election, node->now, &input, out);
+        orr_node_update_cluster_state(node, out);
+    }
+    orr_node_update_fence(node, out);
+    if (context->current_epoch > epoch) {
+        node->change++;
+    }
+    orr_node_flush_data(node, out);
+}
+
+static OrrStatus
+dispatch(OrrNode *node, const OrrEvent *event, OrrEffects *out)
+{
+    switch (event->type) {
+    case ORR_EVENT_BOOT:
+        return on_boot(node, event, out);
+    case ORR_EVENT_RECEIVED:
+        return orr_node_on_received(node, event, out);
+    case ORR_EVENT_TIME:
+        on_time(node, out);
+        return ORR_OK;
+    case ORR_EVENT_REQUEST:
+        return orr_node_on_request(node, event, out);
+    case ORR_EVENT_STORED:
+        return orr_gate_stored(node->gate, event->stored.op, event->stored.status, node->now,
+                               out);
+    case ORR_EVENT_LINK:
+        if (event->link.state == ORR_LINK_CLIENT_UP ||
+            event->link.state == ORR_LINK_CLIENT_DOWN) {
+            return orr_node_on_client_link(node, event);
+        }
+        orr_node_on_link(node, event, out);
+        return ORR_OK;
+    }
+    return ORR_INVALID;
+}
+
+OrrStatus
+orr_node_step(OrrNode *node, OrrNow now, const OrrEvent *event, OrrEffects *out)
+{
+    OrrStatus status;
+
+    if (ORR_PLANTED(&node->config.settings, WALL_CLOCK_TIMERS)) {
+        node->wall_skew = now.wall_ms * ORR_NS_PER_MS - now.mono_ns;
+        now.mono_ns += node->wall_skew;
+    }
+    node->now = now;
+    node->out = out;
+    if (event->type != ORR_EVENT_BOOT &&
+        (node->life == ORR_LIFE_NEW || node->life == ORR_LIFE_BROKEN)) {
+        return ORR_REFUSED;
+    }
+    if (node->life != ORR_LIFE_NEW) {
+        node->context.cluster_ms = ORR_PLANTED(&node->config.settings, WALL_CLOCK_TIMERS)
+                                       ? now.wall_ms
+                                       : orr_cluster_clock_ms(&node->clock, now);
+    }
+    status = dispatch(node, event, out);
+    if (node->life == ORR_LIFE_UP) {
+        settle(node, out);
+    }
+    return status;
+}
+
+OrrTime
+orr_node_deadline(const OrrNode *node)
+{
+    OrrTime deadline = MIN(node->housekeeping_at, node->config_at);
+
+    if (node->life == ORR_LIFE_UP) {
+        deadline = MIN(deadline, orr_detector_deadline(node->detector));
+        deadline = MIN(deadline, orr_election_deadline(node->election));
+        deadline = MIN(deadline, orr_node_data_deadline(node));
+        deadline = MIN(deadline, orr_node_clients_deadline(node));
+        deadline = MIN(deadline, orr_node_role_deadline((OrrNode *)(uintptr_t)node));
+    }
+    return deadline == ORR_NEVER ? ORR_NEVER : deadline - node->wall_skew;
+}
+
+uint64_t
+orr_node_digest(const OrrNode *node)
+{
+    uint64_t parts[8] = {0};
+
+    if (node->context.members == NULL) {
+        return 0;
+    }
+    parts[0] = orr_members_digest(node->context.members);
+    parts[1] = orr_slotmap_digest(node->context.slotmap);
+    parts[2] = orr_election_digest(node->election);
+    parts[3] = orr_replication_digest(node->replication);
+    parts[4] = orr_keyspace_digest(node->keyspace);
+    parts[5] = node->context.current_epoch;
+    parts[6] = node->sender.incarnation;
+    parts[7] = (uint64_t)node->fence;
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+/* CLUSTER RESET: alone again, without slots, members or replicas; HARD: another id, too. */
+void
+orr_node_reset(OrrNode *node, bool hard, OrrEffects *out)
+{
+    OrrContext *context = &node->context;
+    OrrMember *self = orr_node_self(node);
+    OrrId shard = random_id(&context->rng);
+    OrrSlotsRecord nobody = {ORR_ID_NONE, 0, {0, ORR_SLOT_COUNT - 1}};
+    OrrShardRecord record = {.shard = shard, .primary = self->id, .epoch = 1};
+
+    for (size_t i = 0; i < context->members->count; i++) {
+        if (context->members->list[i] != self) {
+            orr_members_set_state(context->members, node->now.mono_ns,
+                                  context->members->list[i], ORR_MEMBER_FORGOTTEN);
+            context->members->list[i]->ban_until = node->now.mono_ns;
+        }
+    }
+    (void)orr_members_purge(context->members, node->now.mono_ns);
+    (void)orr_slotmap_overwrite(context->slotmap, &nobody);
+    (void)orr_keyspace_drop_all(node->keyspace);
+    node->meet_count = 0;
+    node->forgotten = false;
+    node->sender.cluster = random_id(&context->rng);
+    if (hard) {
+        context->current_epoch = 1;
+    }
+    orr_members_set_self(context->members, self->incarnation + 1, &self->address, &shard);
+    orr_members_set_primary(context->members, &record);
+    orr_node_set_incarnation(node, self->incarnation, out);
+    orr_replication_reset(node->replication, &shard, node->keyspace);
+    node->slots_changed = true;
+    orr_node_save_identity(node, out);
+}

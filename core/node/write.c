@@ -1,0 +1,288 @@
+/* write.c - a write's way: a version, the keyspace, the log, the replicas; and the data files.
+ */
+#include "node/internal.h"
+
+/* Machines of the data */
+
+static OrrLogMeta
+meta_of(const OrrLineage *lineage)
+{
+    OrrLogMeta meta;
+
+    meta.size = orr_lineage_encode(lineage, meta.bytes);
+    return meta;
+}
+
+static void
+on_applied(void *context, OrrBytes records)
+{
+    OrrNode *node = context;
+
+    while (records.size > 0) {
+        OrrRecord record;
+        size_t used;
+
+        if (orr_record_decode(records, &record, &used) != ORR_OK) {
+            return;
+        }
+        orr_log_encoded(node->log, orr_bytes(records.data, used));
+        node->version = MAX(node->version, record.version);
+        records = orr_bytes(records.data + used, records.size - used);
+    }
+}
+
+static void
+on_lineage_changed(void *context, const OrrLineage *lineage)
+{
+    OrrNode *node = context;
+    OrrLogMeta meta = meta_of(lineage);
+
+    orr_log_meta(node->log, &meta);
+}
+
+static void
+on_replaced(void *context, OrrKeyspace *fresh, const OrrLineage *lineage)
+{
+    OrrNode *node = context;
+    OrrLogMeta meta = meta_of(lineage);
+
+    orr_keyspace_free(node->keyspace);
+    node->keyspace = fresh;
+    node->version = orr_keyspace_version(fresh);
+    orr_log_restart(node->log, &meta, node->out);
+}
+
+/* This primary's replica has more of its own history: a disk was lost. It is the replica's
+ * turn. */
+static void
+on_behind(void *context, const OrrId *replica, uint64_t offset)
+{
+    OrrNode *node = context;
+
+    if (ORR_PLANTED(&node->config.settings, NO_GENERATION_CHECK)) {
+        return;
+    }
+    if (!node->behind) {
+        OrrTrace trace = orr_node_shard_trace(node, ORR_TRACE_SYNC_REFUSED);
+
+        trace.other = *replica;
+        trace.value = offset;
+        orr_trace_set_text(
+            &trace, orr_bytes_of_string("replica has more than this primary: hand over"));
+        orr_context_trace(&node->context, node->out, &trace);
+        node->handover_until = node->now.mono_ns;
+    }
+    node->behind = true;
+    node->behind_replica = *replica;
+}
+
+void
+orr_node_new_replication(OrrNode *node)
+{
+    OrrReplicationConfig config = {
+        .self = node->sender.self,
+        .shard = orr_node_self(node)->shard->id,
+        .settings = node->config.settings,
+        .keyspace = node->keyspace,
+        .keyspace_seed = orr_rng_next(&node->context.rng),
+        .sender = &node->sender,
+        .sink = {node, on_applied, on_lineage_changed, on_replaced, on_behind},
+        .seed = orr_rng_next(&node->context.rng),
+    };
+
+    node->replication = orr_replication_new(&config);
+}
+
+/* Recovery */
+
+static void
+recover_meta(void *context, OrrBytes bytes)
+{
+    OrrNode *node = context;
+    OrrLineage lineage;
+
+    if (orr_lineage_decode(bytes, &lineage) == ORR_OK) {
+        (void)orr_replication_restore(node->replication, &lineage);
+    }
+}
+
+static void
+recover_records(void *context, OrrBytes records)
+{
+    OrrNode *node = context;
+
+    (void)orr_replication_replay(node->replication, records);
+}
+
+OrrStatus
+orr_node_recover_data(OrrNode *node, const OrrEvent *event, OrrEffects *out)
+{
+    OrrLogRecovery recovery;
+    OrrLogRecoverySink sink = {node, recover_meta, recover_records};
+    OrrTrace trace = orr_trace(ORR_TRACE_RECOVERED);
+    OrrLogMeta meta;
+
+    node->keyspace = orr_keyspace_new(orr_rng_next(&node->context.rng));
+    orr_node_new_replication(node);
+    if (orr_log_recover(event->boot.files, event->boot.file_count, &node->sender.self,
+                        node->config.settings.hash_slot_by, node->keyspace, &sink,
+                        &recovery) != ORR_OK) {
+        orr_node_trace(node, ORR_TRACE_STATE_REFUSED, NULL, recovery.refused, out);
+        return ORR_MALFORMED;
+    }
+    node->version = MAX(recovery.version, orr_keyspace_version(node->keyspace));
+    meta = meta_of(orr_replication_lineage(node->replication));
+    node->log = orr_log_new(&node->sender.self, &recovery, &meta);
+    trace.count = recovery.records + recovery.snapshot_records;
+    trace.value = recovery.torn_size;
+    if (trace.count > 0 || trace.value > 0) {
+        orr_context_trace(&node->context, out, &trace);
+    }
+    return ORR_OK;
+}
+
+/* Writing */
+
+void
+orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out)
+{
+    OrrVersion floor = orr_node_self(node)->shard->epoch << ORR_VERSION_EPOCH_SHIFT;
+    size_t size;
+
+    node->version = MAX(node->version, floor) + 1;
+    record->version = node->version;
+    record->wall_ms = node->context.cluster_ms;
+    size = orr_record_size(record);
+    g_byte_array_set_size(node->record_buffer, (guint)size);
+    (void)orr_record_encode(record, node->record_buffer->data);
+    (void)orr_keyspace_apply(node->keyspace, record);
+    orr_log_encoded(node->log, orr_bytes(node->record_buffer->data, size));
+    (void)orr_replication_append(node->replication, node->now,
+                                 orr_bytes(node->record_buffer->data, size), out);
+}
+
+static void
+on_log_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+
+    (void)argument;
+    (void)now;
+    if (status != ORR_OK && !node->disk_failed) {
+        orr_node_trace(node, ORR_TRACE_DISK_FAILED, NULL, "log: writes are refused", out);
+    }
+    node->disk_failed = status != ORR_OK;
+}
+
+/* At the end of a step: what was written goes to the log, and to the replicas. */
+void
+orr_node_flush_data(OrrNode *node, OrrEffects *out)
+{
+    bool always = node->config.settings.appendfsync == ORR_APPENDFSYNC_ALWAYS;
+
+    orr_replication_flush(node->replication, node->now, out);
+    if (orr_log_pending(node->log) == 0) {
+        return;
+    }
+    if (always) {
+        uint64_t op = orr_gate_next_op(node->gate);
+
+        if (orr_log_flush(node->log, op, true, out)) {
+            (void)orr_gate_hold(node->gate, op, on_log_stored, node, 0);
+        }
+    } else {
+        (void)orr_log_flush(node->log, 0, false, out);
+    }
+}
+
+static void
+on_snapshot_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+
+    (void)now;
+    orr_log_stored(node->log, op, status, out);
+    node->snapshot_op = 0;
+}
+
+static void
+rotate_or_snapshot(OrrNode *node, OrrEffects *out)
+{
+    if (orr_log_size(node->log) > node->config.settings.log_rotate_size &&
+        !orr_log_snapshotting(node->log)) {
+        OrrLogMeta meta = meta_of(orr_replication_lineage(node->replication));
+
+        (void)orr_log_rotate(node->log, &meta, out);
+    }
+    if (orr_log_snapshotting(node->log) && node->snapshot_op == 0) {
+        uint64_t op = orr_gate_next_op(node->gate);
+
+        if (orr_log_step(node->log, node->keyspace, 1000, op, out)) {
+            node->snapshot_op = op;
+            (void)orr_gate_hold(node->gate, op, on_snapshot_stored, node, op);
+        }
+    }
+}
+
+static void
+expire(const OrrRecord *record, void *context)
+{
+    OrrNode *node = context;
+    OrrRecord gone = *record;
+
+    orr_node_write(node, &gone, node->out);
+}
+
+/* Once a second: the log is synced, and expired keys are deleted by their primary. */
+static void
+each_second(OrrNode *node, OrrEffects *out)
+{
+    node->sync_at = node->now.mono_ns + ORR_NS_PER_S;
+    if (node->fence == ORR_FENCE_NONE && orr_keyspace_count_expiring(node->keyspace) > 0) {
+        (void)orr_keyspace_expire_step(node->keyspace, node->context.cluster_ms, 1000, expire,
+                                       node);
+    }
+    if (node->config.settings.appendfsync == ORR_APPENDFSYNC_EVERYSEC &&
+        orr_log_dirty(node->log)) {
+        uint64_t op = orr_gate_next_op(node->gate);
+
+        if (orr_log_flush(node->log, op, true, out)) {
+            (void)orr_gate_hold(node->gate, op, on_log_stored, node, 0);
+        }
+    }
+}
+
+void
+orr_node_data_time(OrrNode *node, OrrEffects *out)
+{
+    orr_replication_step(node->replication, node->now, out);
+    if (node->now.mono_ns >= node->sync_at) {
+        each_second(node, out);
+    }
+    rotate_or_snapshot(node, out);
+    (void)orr_keyspace_step(node->keyspace, 1000);
+}
+
+OrrTime
+orr_node_data_deadline(const OrrNode *node)
+{
+    OrrTime deadline = MIN(node->sync_at, orr_replication_deadline(node->replication));
+
+    if (orr_log_snapshotting(node->log) && node->snapshot_op == 0) {
+        deadline = MIN(deadline, node->now.mono_ns + ORR_NS_PER_MS);
+    }
+    return deadline;
+}
+
+/* The context shows the other machines what the data is. */
+void
+orr_node_sync_data_view(OrrNode *node)
+{
+    OrrReplicationView view;
+
+    orr_replication_view(node->replication, &view);
+    node->context.offset = view.offset;
+    node->context.data_epoch = view.data_epoch;
+    node->context.in_sync_ns = view.in_sync_ns;
+    node->context.loading = view.loading;
+}

@@ -1,0 +1,259 @@
+#include <orrery/slotmap.h>
+
+#include <glib.h>
+
+typedef struct Slot {
+    uint64_t version;
+    uint16_t owner; /* index into shards; 0 is nobody */
+    uint16_t peer;
+    uint8_t state;
+} Slot;
+
+typedef struct Shard {
+    OrrId id;
+    uint64_t hash;
+    uint32_t count;
+} Shard;
+
+struct OrrSlotMap {
+    Slot slots[ORR_SLOT_COUNT];
+    uint64_t buckets[ORR_SLOT_BUCKETS];
+    GArray *shards; /* of Shard; entry 0 is nobody, which owns what nobody owns */
+    uint64_t version;
+};
+
+static uint64_t
+mix(uint64_t word)
+{
+    word ^= word >> 32;
+    word *= UINT64_C(0xe9846af9b1a615d);
+    word ^= word >> 32;
+    word *= UINT64_C(0xe9846af9b1a615d);
+    return word ^ word >> 28;
+}
+
+static uint64_t
+hash_of_id(const OrrId *id)
+{
+    uint64_t words[2];
+    uint32_t rest;
+
+    memcpy(words, id->bytes, sizeof words);
+    memcpy(&rest, id->bytes + sizeof words, sizeof rest);
+    return mix(GUINT64_FROM_LE(words[0]) ^
+               mix(GUINT64_FROM_LE(words[1]) ^ mix(GUINT32_FROM_LE(rest) + 1)));
+}
+
+static Shard *
+shard_at(const OrrSlotMap *map, uint32_t index)
+{
+    return &g_array_index(map->shards, Shard, index);
+}
+
+OrrSlotMap *
+orr_slotmap_new(void)
+{
+    OrrSlotMap *map = g_new0(OrrSlotMap, 1);
+    Shard nobody = {ORR_ID_NONE, 0, ORR_SLOT_COUNT};
+
+    map->shards = g_array_new(false, true, sizeof(Shard));
+    g_array_append_val(map->shards, nobody);
+    return map;
+}
+
+void
+orr_slotmap_free(OrrSlotMap *map)
+{
+    if (map != NULL) {
+        g_array_unref(map->shards);
+        g_free(map);
+    }
+}
+
+/* The index of a shard's entry, or UINT16_MAX where it has none. */
+static uint16_t
+find_shard(const OrrSlotMap *map, const OrrId *id)
+{
+    for (uint32_t i = 0; i < map->shards->len; i++) {
+        if (orr_id_equal(&shard_at(map, i)->id, id)) {
+            return (uint16_t)i;
+        }
+    }
+    return UINT16_MAX;
+}
+
+static uint16_t
+intern_shard(OrrSlotMap *map, const OrrId *id)
+{
+    uint16_t index = find_shard(map, id);
+
+    if (index == UINT16_MAX) {
+        Shard shard = {*id, hash_of_id(id), 0};
+
+        g_assert(map->shards->len < UINT16_MAX);
+        index = (uint16_t)map->shards->len;
+        g_array_append_val(map->shards, shard);
+    }
+    return index;
+}
+
+static uint64_t
+slot_hash(const OrrSlotMap *map, uint16_t slot)
+{
+    const Slot *entry = &map->slots[slot];
+
+    if (entry->version == 0) {
+        return 0;
+    }
+    return mix((uint64_t)slot << 48 ^ entry->version ^ shard_at(map, entry->owner)->hash);
+}
+
+/* The only place where an owner or a version changes. */
+static bool
+assign(OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
+{
+    Slot *entry = &map->slots[slot];
+    uint64_t *digest = &map->buckets[slot / ORR_SLOTS_PER_BUCKET];
+    bool changed = entry->owner != owner;
+
+    *digest -= slot_hash(map, slot);
+    shard_at(map, entry->owner)->count--;
+    shard_at(map, owner)->count++;
+    entry->owner = owner;
+    entry->version = version;
+    if (changed) {
+        entry->state = ORR_SLOT_STABLE;
+        entry->peer = 0;
+    }
+    *digest += slot_hash(map, slot);
+    map->version = MAX(map->version, version);
+    return changed;
+}
+
+static bool
+claim_wins(const OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
+{
+    const Slot *entry = &map->slots[slot];
+
+    if (version != entry->version) {
+        return version > entry->version;
+    }
+    return owner != entry->owner &&
+           orr_id_compare(&shard_at(map, owner)->id, &shard_at(map, entry->owner)->id) < 0;
+}
+
+uint32_t
+orr_slotmap_claim(OrrSlotMap *map, const OrrSlotsRecord *claim)
+{
+    uint32_t changed = 0;
+    uint16_t owner = intern_shard(map, &claim->shard);
+
+    g_return_val_if_fail(claim->range.last < ORR_SLOT_COUNT, 0);
+    for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
+        if (claim_wins(map, (uint16_t)slot, owner, claim->version)) {
+            changed += assign(map, (uint16_t)slot, owner, claim->version);
+        }
+    }
+    return changed;
+}
+
+uint32_t
+orr_slotmap_overwrite(OrrSlotMap *map, const OrrSlotsRecord *claim)
+{
+    uint32_t changed = 0;
+    uint16_t owner = intern_shard(map, &claim->shard);
+
+    g_return_val_if_fail(claim->range.last < ORR_SLOT_COUNT, 0);
+    for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
+        changed += assign(map, (uint16_t)slot, owner, claim->version);
+    }
+    return changed;
+}
+
+OrrSlotView
+orr_slotmap_get(const OrrSlotMap *map, uint16_t slot)
+{
+    const Slot *entry = &map->slots[slot];
+
+    return (OrrSlotView){.shard = shard_at(map, entry->owner)->id,
+                         .version = entry->version,
+                         .state = (OrrSlotState)entry->state,
+                         .peer = shard_at(map, entry->peer)->id};
+}
+
+bool
+orr_slotmap_owns(const OrrSlotMap *map, uint16_t slot, const OrrId *shard)
+{
+    return orr_id_equal(&shard_at(map, map->slots[slot].owner)->id, shard);
+}
+
+void
+orr_slotmap_set_state(OrrSlotMap *map, uint16_t slot, OrrSlotState state, const OrrId *peer)
+{
+    map->slots[slot].state = (uint8_t)state;
+    map->slots[slot].peer = state == ORR_SLOT_STABLE ? 0 : intern_shard(map, peer);
+}
+
+uint32_t
+orr_slotmap_count(const OrrSlotMap *map, const OrrId *shard)
+{
+    uint16_t index = find_shard(map, shard);
+
+    return index == UINT16_MAX ? 0 : shard_at(map, index)->count;
+}
+
+uint32_t
+orr_slotmap_uncovered(const OrrSlotMap *map)
+{
+    return shard_at(map, 0)->count;
+}
+
+uint64_t
+orr_slotmap_version(const OrrSlotMap *map)
+{
+    return map->version;
+}
+
+OrrStatus
+orr_slotmap_next(const OrrSlotMap *map, uint32_t *cursor, uint16_t last, OrrSlotsRecord *claim)
+{
+    uint32_t first = *cursor;
+
+    while (first <= last && map->slots[first].version == 0) {
+        first++;
+    }
+    if (first > last) {
+        *cursor = first;
+        return ORR_NOT_FOUND;
+    }
+
+    const Slot *entry = &map->slots[first];
+    uint32_t end = first;
+
+    while (end < last && map->slots[end + 1].version == entry->version &&
+           map->slots[end + 1].owner == entry->owner) {
+        end++;
+    }
+    claim->shard = shard_at(map, entry->owner)->id;
+    claim->version = entry->version;
+    claim->range = (OrrSlotRange){(uint16_t)first, (uint16_t)end};
+    *cursor = end + 1;
+    return ORR_OK;
+}
+
+uint64_t
+orr_slotmap_bucket_digest(const OrrSlotMap *map, uint32_t bucket)
+{
+    return map->buckets[bucket];
+}
+
+uint64_t
+orr_slotmap_digest(const OrrSlotMap *map)
+{
+    uint64_t digest = 0;
+
+    for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
+        digest = mix(digest ^ map->buckets[i]);
+    }
+    return digest;
+}
