@@ -53,7 +53,7 @@ orr_log_new(const OrrId *node, const OrrLogRecovery *recovery, const OrrLogMeta 
     log->oldest = 1;
     if (recovery != NULL) {
         log->sequence = recovery->sequence;
-        log->oldest = MAX(recovery->snapshot_generation, 1);
+        log->oldest = MAX(recovery->oldest_generation, 1);
         log->ignored_from = recovery->ignored_from;
         log->ignored_to = newest;
         log->synced_old = recovery->ignored_from > 0 ? recovery->ignored_from - 1 : newest;

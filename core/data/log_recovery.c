@@ -86,6 +86,10 @@ newest_snapshot(Recovery *self)
             continue;
         }
         self->result->generation = MAX(self->result->generation, file->generation);
+        if (self->result->oldest_generation == 0 ||
+            file->generation < self->result->oldest_generation) {
+            self->result->oldest_generation = file->generation;
+        }
         if (file->kind == ORR_FILE_SNAPSHOT &&
             (best == NULL || file->generation > best->generation) && is_whole_snapshot(file)) {
             best = file;
@@ -101,15 +105,20 @@ take_entry(Recovery *self, const OrrFile *file, size_t at, const FrameEntry *ent
     case FRAME_RECORD:
         if (file->kind == ORR_FILE_LOG) {
             self->result->records++;
-            if (self->sink != NULL) {
-                self->sink->record(self->sink->context, entry->payload);
+            if (self->sink != NULL && self->sink->records != NULL) {
+                self->sink->records(self->sink->context, entry->payload);
             }
         } else {
             self->result->snapshot_records++;
         }
         return apply(self, file, at, entry->payload);
     case FRAME_META:
-        if (self->sink != NULL) {
+        if (entry->payload.size > ORR_LOG_META_MAX) {
+            return refuse(self, file, at, "a meta entry that is too long");
+        }
+        self->result->meta.size = entry->payload.size;
+        memcpy(self->result->meta.bytes, entry->payload.data, entry->payload.size);
+        if (self->sink != NULL && self->sink->meta != NULL) {
             self->sink->meta(self->sink->context, entry->payload);
         }
         return ORR_OK;

@@ -219,24 +219,28 @@ run_links(OrrCommandContext *context)
 
 /* Members */
 
+/* "127.0.0.1"; names are for hosts to resolve. */
 static bool
 parse_ip(OrrBytes text, OrrAddress *address)
 {
-    unsigned part[4];
-    char plain[16];
-    char end;
+    uint8_t part[4];
+    size_t at = 0;
 
-    if (text.size >= sizeof plain) {
-        return false;
+    for (size_t i = 0; i < 4; i++) {
+        size_t end = at;
+        uint64_t number;
+
+        while (end < text.size && text.data[end] != '.') {
+            end++;
+        }
+        if ((i < 3) != (end < text.size) ||
+            !orr_parse_u64(orr_bytes(text.data + at, end - at), &number) || number > 255) {
+            return false;
+        }
+        part[i] = (uint8_t)number;
+        at = end + 1;
     }
-    memcpy(plain, text.data, text.size);
-    plain[text.size] = '\0';
-    if (sscanf(plain, "%u.%u.%u.%u%c", &part[0], &part[1], &part[2], &part[3], &end) != 4 ||
-        part[0] > 255 || part[1] > 255 || part[2] > 255 || part[3] > 255) {
-        return false;
-    }
-    *address = orr_address_v4((uint8_t)part[0], (uint8_t)part[1], (uint8_t)part[2],
-                              (uint8_t)part[3], 0, 0);
+    *address = orr_address_v4(part[0], part[1], part[2], part[3], 0, 0);
     return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * Every file is a header and a sequence of entries, appended:
  *
- *     header: magic u64 | format u16 | kind u8 | 0 u8 | generation u32 | sequence u64 |
+ *     header: magic u64 | format u16 | kind u8 | flags u8 | generation u32 | sequence u64 |
  *             node id 20 bytes | crc32c u32
  *     entry:  size u32 | crc32c u32 | sequence u64 | type u8 | payload
  *
@@ -54,8 +54,10 @@ typedef struct OrrLogRecovery {
     uint32_t generation;          /* newest of any data file; 0: no data files */
     uint32_t oldest_generation;   /* of any data file */
     uint32_t snapshot_generation; /* 0: none was whole */
-    uint64_t sequence;            /* of the last entry of the log */
-    char refused[160];            /* with ORR_MALFORMED: which file, which byte, why */
+    uint32_t ignored_from; /* generations from here on are of a full copy that was not whole; 0:
+                              none */
+    uint64_t sequence;     /* of the last entry of the log */
+    char refused[160];     /* with ORR_MALFORMED: which file, which byte, why */
 } OrrLogRecovery;
 
 /* Who wants to see the log as it is read, in its order: first the snapshot's meta, then each
@@ -76,7 +78,9 @@ typedef struct OrrLogRecoverySink {
  */
 ORR_API ORR_MUST_USE OrrStatus orr_log_recover(const OrrFile *files, size_t file_count,
                                                const OrrId *node, OrrHashSlotBy hash_slot_by,
-                                               OrrKeyspace *keyspace, OrrLogRecovery *recovery);
+                                               OrrKeyspace *keyspace,
+                                               const OrrLogRecoverySink *sink,
+                                               OrrLogRecovery *recovery);
 
 /* The writer of a node's data files, which begins a new generation of the log after `recovery`
  * (NULL: there are no files). Nothing is appended to an older file, torn or not. */
@@ -92,6 +96,8 @@ ORR_API void orr_log_encoded(OrrLog *log, OrrBytes record);
 ORR_API void orr_log_meta(OrrLog *log, const OrrLogMeta *meta);
 /* Bytes waiting for a flush. */
 ORR_API size_t orr_log_pending(const OrrLog *log);
+/* True while bytes were flushed without `sync` since the last flush with it. */
+ORR_API bool orr_log_dirty(const OrrLog *log);
 /* Bytes of the present generation of the log, pending ones included. */
 ORR_API size_t orr_log_size(const OrrLog *log);
 ORR_API uint32_t orr_log_generation(const OrrLog *log);
@@ -112,9 +118,8 @@ ORR_API bool orr_log_step(OrrLog *log, OrrKeyspace *keyspace, size_t budget, uin
 /* The answer to `end_op`. When it is on disk, older files are removed; if not, this snapshot is
  * removed, older files stay, and the next rotation tries again. */
 ORR_API void orr_log_stored(OrrLog *log, uint64_t op, OrrStatus status, OrrEffects *out);
-/* Forgets the log, all data files included, and begins anew: before a full synchronisation's
- * data arrive, at CLUSTER RESET HARD. The files that the new ones replace go when the first
- * snapshot of the new generation is whole. */
+/* Other data take the place of all there were (a full copy has come): begins a generation that
+ * counts only once its first snapshot is whole. Until then recovery gives the data before. */
 ORR_API void orr_log_restart(OrrLog *log, const OrrLogMeta *meta, OrrEffects *out);
 
 /* --- state: the latest value of each tag
