@@ -95,6 +95,9 @@ orr_election_new(OrrContext *context, OrrDetector *detector, const OrrElectionSi
 void
 orr_election_free(OrrElection *election)
 {
+    if (election != NULL && election->kind->clear != NULL) {
+        election->kind->clear(election);
+    }
     g_free(election);
 }
 

@@ -39,12 +39,16 @@ typedef struct EpochVote {
     uint8_t flags;
     uint32_t lost; /* attempts in a row */
     uint32_t rank;
-    Answer answers[ORR_MEMBERS_MAX];
+    Answer *answers;
     size_t answer_count;
+    size_t answer_room;
+    OrrId denied; /* the candidate that was refused last, and why: traced once */
+    uint64_t denied_epoch;
+    OrrVoteVerdict denied_verdict;
 } EpochVote;
 
 #define SHARD_DELAY (50 * ORR_NS_PER_MS) /* for each failed shard with a smaller id */
-#define ASK_AGAIN (200 * ORR_NS_PER_MS)
+#define ASK_AGAIN (100 * ORR_NS_PER_MS)
 
 /* The only place where a candidate changes state. */
 static void
@@ -164,8 +168,9 @@ answer_of(EpochVote *self, const OrrId *voter)
             return &self->answers[i];
         }
     }
-    if (self->answer_count == ORR_MEMBERS_MAX) {
-        return NULL;
+    if (self->answer_count == self->answer_room) {
+        self->answer_room = MAX(16, self->answer_room * 2);
+        self->answers = g_renew(Answer, self->answers, self->answer_room);
     }
     self->answers[self->answer_count] = (Answer){*voter, BALLOT_NONE};
     return &self->answers[self->answer_count++];
@@ -296,9 +301,6 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
         return; /* of an attempt that is over */
     }
     answer = answer_of(self, &voter->id);
-    if (answer == NULL) {
-        return;
-    }
     switch ((OrrVoteVerdict)vote->verdict) {
     case ORR_VOTE_GRANTED:
         answer->ballot = BALLOT_GRANTED;
@@ -420,7 +422,13 @@ on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
 
     context->current_epoch = MAX(context->current_epoch, request->epoch);
     if (verdict != ORR_VOTE_GRANTED) {
-        trace_vote(self, verdict, candidate, request, out);
+        if (!orr_id_equal(&self->denied, &candidate->id) ||
+            self->denied_epoch != request->epoch || self->denied_verdict != verdict) {
+            self->denied = candidate->id;
+            self->denied_epoch = request->epoch;
+            self->denied_verdict = verdict;
+            trace_vote(self, verdict, candidate, request, out);
+        }
         send_vote(self, verdict, candidate, request, out);
         return;
     }
@@ -578,9 +586,16 @@ epoch_vote_digest(const OrrElection *election)
     return self->epoch << 8 | (uint64_t)self->state << 4 | self->answer_count;
 }
 
+static void
+epoch_vote_clear(OrrElection *election)
+{
+    g_free(((EpochVote *)election)->answers);
+}
+
 const OrrElectionKind orr_election_epoch_vote = {
     .name = "epoch-vote",
     .size = sizeof(EpochVote),
+    .clear = epoch_vote_clear,
     .step = epoch_vote_step,
     .time = epoch_vote_time,
     .deadline = epoch_vote_deadline,

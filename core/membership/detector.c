@@ -4,6 +4,9 @@
 
 #include <glib.h>
 
+#define LEASE_HURRY 20      /* times in a heartbeat that a primary without a lease asks */
+#define LEASE_ASKED_MAX 64u /* voters each time */
+
 OrrDetector *
 orr_detector_new(OrrContext *context)
 {
@@ -12,6 +15,7 @@ orr_detector_new(OrrContext *context)
     detector->context = context;
     detector->tick_at = ORR_NEVER;
     detector->quick_at = ORR_NEVER;
+    detector->hurry_at = ORR_NEVER;
     return detector;
 }
 
@@ -39,12 +43,13 @@ orr_detector_boot(OrrDetector *detector, OrrTime now_ns)
     detector->tick_at = now_ns + orr_rng_between(&context->rng, 0, tick_ns(detector));
     detector->cursor = orr_rng_below(&context->rng, 1u << 16);
     detector->voter_cursor = detector->cursor;
+    detector->hurry_at = now_ns;
 }
 
 OrrTime
 orr_detector_deadline(const OrrDetector *detector)
 {
-    return MIN(detector->tick_at, detector->quick_at);
+    return MIN(detector->tick_at, MIN(detector->quick_at, detector->hurry_at));
 }
 
 bool
@@ -351,6 +356,50 @@ tick(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
                       true, out);
     }
     detector->lease_stale = true;
+    if (detector->hurry_at == ORR_NEVER) {
+        detector->hurry_at = now_ns;
+    }
+}
+
+static bool
+wants_lease_of(const OrrDetector *detector, const OrrMember *voter, OrrTime now_ns)
+{
+    OrrTime old = now_ns - detector->context->settings->node_timeout_ns / 2;
+
+    return orr_members_is_voter(detector->context->members, voter) &&
+           (voter->probe.leased == 0 || voter->probe.leased < old);
+}
+
+/* A primary without a lease does not wait for its next turn: it asks the voters again soon. */
+static void
+ask_for_lease(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    OrrMembers *members = detector->context->members;
+    OrrTime soon = orr_heartbeat_ns(detector->context->settings) / LEASE_HURRY;
+    size_t asked = 0;
+
+    if (detector->hurry_at > now_ns) {
+        return;
+    }
+    detector->hurry_at = ORR_NEVER;
+    if (!orr_member_is_primary(members->self) ||
+        orr_detector_lease(detector, now_ns) > now_ns) {
+        return;
+    }
+    detector->hurry_at = now_ns + soon;
+    for (size_t i = 0; i < members->count && asked < LEASE_ASKED_MAX; i++) {
+        OrrMember *voter = members->list[(detector->voter_cursor + i) % members->count];
+
+        if (voter != members->self && voter->state == ORR_MEMBER_ALIVE &&
+            voter->probe.suspicion == ORR_SUSPICION_NONE &&
+            (wants_lease_of(detector, voter, now_ns) ||
+             (voter->shard == members->self->shard && voter->probe.answered == 0)) &&
+            now_ns - voter->probe.sent >= soon / 2) {
+            orr_detector_probe(detector, now_ns, voter, out);
+            asked++;
+        }
+    }
+    detector->voter_cursor += asked;
 }
 
 static void
@@ -400,6 +449,9 @@ orr_detector_time(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
 
     if (now_ns >= detector->quick_at) {
         look_again(detector, now_ns, out);
+    }
+    if (now_ns >= detector->hurry_at) {
+        ask_for_lease(detector, now_ns, out);
     }
     if (now_ns < detector->tick_at) {
         return;

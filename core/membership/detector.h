@@ -15,6 +15,7 @@ struct OrrDetector {
     OrrContext *context;
     OrrTime tick_at;
     OrrTime quick_at; /* the earliest probe_again of all */
+    OrrTime hurry_at; /* when a primary without a lease asks again */
     OrrTime last_time;
     size_t cursor;       /* whom to probe next, in turn */
     size_t voter_cursor; /* the same among voters, for a primary */
@@ -22,6 +23,7 @@ struct OrrDetector {
     size_t scratch_room;
     OrrTime lease_until; /* as computed last */
     bool lease_stale;
+    uint64_t lease_change; /* of the members, when it was computed */
     bool synced;
 };
 

@@ -104,11 +104,13 @@ orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
     OrrTime timeout = detector->context->settings->node_timeout_ns;
     OrrTime asked;
 
-    if (!detector->lease_stale && detector->lease_until > now_ns) {
+    if (!detector->lease_stale && detector->lease_until > now_ns &&
+        detector->lease_change == detector->context->members->change) {
         return detector->lease_until;
     }
     asked = majority_asked_at(detector, now_ns);
     detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
     detector->lease_stale = false;
+    detector->lease_change = detector->context->members->change;
     return detector->lease_until;
 }

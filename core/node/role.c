@@ -41,6 +41,15 @@ mates_have_spoken(const OrrNode *node)
     return true;
 }
 
+/* A configured cluster of which this node owns but a part: the others will come. */
+static bool
+is_part_of_more(const OrrNode *node)
+{
+    uint32_t slots = orr_node_self(node)->shard->slot_count;
+
+    return !orr_id_is_none(&node->config.cluster) && slots > 0 && slots < ORR_SLOT_COUNT;
+}
+
 /* A node that has just booted knows only what it knew, or what its configuration says. Before
  * it serves it hears from somebody who knows as much, and from its replicas, or waits for N. */
 static bool
@@ -49,7 +58,7 @@ has_compared(OrrNode *node, OrrTime now_ns)
     if (node->ready) {
         return true;
     }
-    if (node->meet_count == 0 && orr_node_is_alone(node)) {
+    if (node->meet_count == 0 && orr_node_is_alone(node) && !is_part_of_more(node)) {
         node->ready = true;
     } else if (orr_detector_synced(node->detector) && mates_have_spoken(node)) {
         node->ready = true;

@@ -141,7 +141,7 @@ orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
         return;
     }
     node->cluster_ok = ok;
-    if (!node->cluster_state_traced && !ok) {
+    if (!node->cluster_state_traced && (!ok || node->slots_uncovered > 0)) {
         return; /* not yet formed is no news */
     }
     node->cluster_state_traced = true;

@@ -87,7 +87,8 @@ typedef struct OrrElectionSink {
 
 typedef struct OrrElectionKind {
     const char *name;
-    size_t size; /* of its state, which begins with an OrrElection */
+    size_t size;                      /* of its state, which begins with an OrrElection */
+    void (*clear)(OrrElection *self); /* frees what it holds; or NULL */
     void (*step)(OrrElection *self, OrrNow now, const OrrElectionInput *input, OrrEffects *out);
     void (*time)(OrrElection *self, OrrNow now, OrrEffects *out);
     OrrTime (*deadline)(const OrrElection *self);
