@@ -337,6 +337,18 @@ rig_put(Rig *rig, unsigned index, OrrRecordKind kind, const char *key, const cha
     perform(&rig->machines[index]);
 }
 
+/* Every key of a range of slots is gone. */
+static void
+flush_slots(Rig *rig, unsigned index, uint16_t first, uint16_t last)
+{
+    const uint8_t value[4] = {(uint8_t)first, (uint8_t)(first >> 8), (uint8_t)last,
+                              (uint8_t)(last >> 8)};
+    OrrRecord record = {.kind = ORR_RECORD_FLUSH, .value = orr_bytes(value, sizeof value)};
+
+    write_record(rig, index, &record);
+    perform(&rig->machines[index]);
+}
+
 void
 rig_random_write(Rig *rig, unsigned index)
 {
@@ -351,7 +363,9 @@ rig_random_write(Rig *rig, unsigned index)
     g_snprintf(field, sizeof field, "f%u", (unsigned)orr_rng_below(rng, 9));
     g_snprintf(value, sizeof value, "%0*u", (int)(1 + orr_rng_below(rng, 150)),
                (unsigned)orr_rng_below(rng, 1000000));
-    if (draw < 45) {
+    if (draw == 0 && number < 30) {
+        flush_slots(rig, index, (uint16_t)(number * 500), 16383);
+    } else if (draw < 45) {
         rig_put(rig, index, ORR_RECORD_STRING, key, "", value, ORR_EXPIRE_NEVER);
     } else if (draw < 60) {
         rig_put(rig, index, ORR_RECORD_DELETE, key, "", "", ORR_EXPIRE_NEVER);

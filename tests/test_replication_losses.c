@@ -339,6 +339,30 @@ test_replication_copies_are_capped(void)
     T_TRUE(copies_are_capped(&settings));
 }
 
+/* A copy that cannot keep up with the writes is not begun again and again: twice, and then with
+ * pauses that double. */
+static void
+test_replication_hopeless_copies_pause(void)
+{
+    OrrSettings settings = rig_settings();
+    Rig rig;
+
+    settings.backlog_size = 4096;
+    settings.sync_window_size = 1;
+    begin(&rig, 2, &settings);
+    rig_cut(&rig, A, B, true);
+    put_keys(&rig, 20000);
+    rig.latency_ns = 100 * MS;
+    rig_cut(&rig, A, B, false);
+    rig_break(&rig, A, B);
+    rig_write(&rig, A, 30000, 2 * MS);
+    T_TRUE(rig.sent[ORR_MESSAGE_SYNC_FULL] >= 2 && rig.sent[ORR_MESSAGE_SYNC_FULL] <= 4);
+
+    rig_run(&rig, 200 * S);
+    T_TRUE(rig_settled(&rig));
+    rig_clear(&rig);
+}
+
 /* A key that is deleted while a full copy goes on is gone afterwards, whether its chunk was
  * sent before or not. */
 static bool
@@ -444,6 +468,7 @@ static const Test TESTS[] = {
     TEST(test_replication_torn_primary_that_wrote_mixes_nothing),
     TEST(test_replication_data_outlive_half_a_copy),
     TEST(test_replication_copies_are_capped),
+    TEST(test_replication_hopeless_copies_pause),
     TEST(test_replication_deleted_keys_stay_deleted),
     TEST(test_replication_checks_catch_planted_bugs),
     TEST(test_replication_twins_are_settled),

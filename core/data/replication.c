@@ -216,7 +216,8 @@ orr_replication_follow(OrrReplication *self, OrrNow now, const OrrId *primary,
     self->primary = *primary;
     self->address = *address;
     self->attempts = 0;
-    self->copies_failed = 0;
+    self->copies_begun = 0;
+    self->pause_ns = now.mono_ns;
     orr_replica_wait(self, now, 0);
     orr_replica_step(self, now, out);
 }
@@ -329,8 +330,7 @@ orr_replication_pulse(OrrReplication *self, OrrNow now, const OrrId *sender, uin
     if (self->asking == ASKING_FOLLOWS && offset <= self->lineage.offset) {
         self->in_sync_ns = now.mono_ns;
     }
-    if (self->asking == ASKING_WAITS && self->copies_failed < COPIES_BEFORE_PAUSE &&
-        !self->told_to_wait) {
+    if (self->asking == ASKING_WAITS && !self->told_to_wait) {
         self->retry_ns = MIN(self->retry_ns, now.mono_ns + RETRY_MIN_NS); /* it is there */
     }
 }

@@ -129,20 +129,21 @@ may_copy(const OrrReplication *self, const Replica *except)
            ORR_PLANTED(&self->config.settings, SYNCS_UNLIMITED);
 }
 
-/* Begins a full copy, or says that there are too many. False: `replica` is gone. */
-static bool
+/* Sends the replica away: it asks again, and then with what it has by then. */
+static void
+put_off(OrrReplication *self, Replica *replica, const char *why, OrrEffects *out)
+{
+    orr_sync_trace(self, ORR_TRACE_SYNC_REFUSED, &replica->id, 0, 0, why, out);
+    send_refusal(self, &replica->address, ORR_SYNC_BUSY, out);
+    detach(self, replica);
+}
+
+static void
 begin_copy(OrrReplication *self, Replica *replica, OrrEffects *out)
 {
     uint8_t buffer[ORR_LINEAGE_SIZE_MAX];
     OrrSync sync = orr_sync_blank(self);
 
-    if (replica->copying || !may_copy(self, replica)) {
-        /* one that fell behind in the middle of its copy waits as well: it failed once */
-        orr_sync_trace(self, ORR_TRACE_SYNC_REFUSED, &replica->id, 0, 0, "busy", out);
-        send_refusal(self, &replica->address, ORR_SYNC_BUSY, out);
-        detach(self, replica);
-        return false;
-    }
     replica->copying = true;
     replica->all_read = false;
     replica->cursor = orr_keyspace_cursor(0, ORR_KEYSPACE_SLOTS - 1);
@@ -154,7 +155,6 @@ begin_copy(OrrReplication *self, Replica *replica, OrrEffects *out)
     orr_sync_trace(self, ORR_TRACE_SYNC_FULL_BEGUN, &replica->id, sync.count, 0, NULL, out);
     self->counters.full_syncs_out++;
     self->dirty = true;
-    return true;
 }
 
 static Verdict
@@ -186,7 +186,8 @@ judge(const OrrReplication *self, const OrrLineage *asker)
 }
 
 static void
-answer(OrrReplication *self, Replica *replica, const OrrLineage *asker, OrrEffects *out)
+answer(OrrReplication *self, Replica *replica, const OrrLineage *asker, bool partial_only,
+       OrrEffects *out)
 {
     switch (judge(self, asker)) {
     case VERDICT_CONTINUE:
@@ -198,7 +199,13 @@ answer(OrrReplication *self, Replica *replica, const OrrLineage *asker, OrrEffec
         self->dirty = true;
         break;
     case VERDICT_COPY:
-        (void)begin_copy(self, replica, out);
+        if (partial_only) {
+            put_off(self, replica, "needs a full copy, and wants none yet", out);
+        } else if (!may_copy(self, replica)) {
+            put_off(self, replica, "busy", out);
+        } else {
+            begin_copy(self, replica, out);
+        }
         break;
     case VERDICT_BEHIND:
         orr_sync_trace(self, ORR_TRACE_SYNC_REFUSED, &replica->id, asker->offset, 0,
@@ -234,7 +241,7 @@ orr_primary_on_request(OrrReplication *self, OrrNow now, const OrrAddress *from,
         send_refusal(self, from, ORR_SYNC_BUSY, out);
         return;
     }
-    answer(self, replica, &asker, out);
+    answer(self, replica, &asker, message->sync.count == PARTIAL_ONLY, out);
 }
 
 /* Streaming */
@@ -269,7 +276,8 @@ pump_stream(OrrReplication *self, OrrNow now, Replica *replica, bool ask, OrrEff
     uint64_t end = self->lineage.offset;
 
     if (replica->sent < self->backlog.start) {
-        return begin_copy(self, replica, out);
+        put_off(self, replica, "fell out of the backlog", out);
+        return false;
     }
     ask = ask && !replica->copying;
     if (ask && replica->sent == end) {

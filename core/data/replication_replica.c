@@ -19,20 +19,27 @@ orr_replica_drop_copy(OrrReplication *self)
 void
 orr_replica_wait(OrrReplication *self, OrrNow now, OrrTime delay_ns)
 {
-    if (self->asking == ASKING_LOADS) {
-        self->copies_failed++;
-        orr_replica_drop_copy(self);
+    if (self->asking == ASKING_FOLLOWS &&
+        now.mono_ns - self->followed_ns >= 2 * self->config.settings.node_timeout_ns) {
+        self->copies_begun = 0; /* the last copy was worth it */
     }
-    if (self->copies_failed >= COPIES_BEFORE_PAUSE) {
-        /* what failed twice in a row costs the primary too much to be tried all the time */
-        unsigned doublings = MIN(self->copies_failed - COPIES_BEFORE_PAUSE, PAUSE_DOUBLINGS);
-
-        delay_ns = MAX(delay_ns, 2 * self->config.settings.node_timeout_ns << doublings);
-    }
+    orr_replica_drop_copy(self);
     self->asking = ASKING_WAITS;
     self->retry_ns = now.mono_ns + delay_ns;
     self->ack_due_ns = ORR_NEVER;
     self->told_to_wait = false;
+}
+
+/* What did not last twice in a row costs the primary too much to be tried all the time. */
+static void
+count_copy(OrrReplication *self, OrrNow now)
+{
+    self->copies_begun++;
+    if (self->copies_begun >= COPIES_BEFORE_PAUSE) {
+        unsigned doublings = MIN(self->copies_begun - COPIES_BEFORE_PAUSE, PAUSE_DOUBLINGS);
+
+        self->pause_ns = now.mono_ns + (2 * self->config.settings.node_timeout_ns << doublings);
+    }
 }
 
 static OrrTime
@@ -56,6 +63,7 @@ ask(OrrReplication *self, OrrNow now, OrrEffects *out)
     uint8_t buffer[ORR_LINEAGE_SIZE_MAX];
     OrrSync sync = orr_sync_blank(self);
 
+    sync.count = self->copies_begun > 0 && now.mono_ns < self->pause_ns ? PARTIAL_ONLY : 0;
     sync.records = orr_bytes(buffer, orr_lineage_encode(&self->lineage, buffer));
     orr_sync_send(self, &self->address, ORR_MESSAGE_SYNC_REQUEST, &sync, out);
     self->asking = ASKING_ASKED;
@@ -98,7 +106,7 @@ follow_on(OrrReplication *self, OrrNow now)
 {
     self->asking = ASKING_FOLLOWS;
     self->attempts = 0;
-    self->copies_failed = 0;
+    self->followed_ns = now.mono_ns;
     self->heard_ns = now.mono_ns;
     self->acked_ns = now.mono_ns - self->config.settings.replica_ack_ns;
 }
@@ -315,6 +323,7 @@ on_full(OrrReplication *self, OrrNow now, const OrrSync *sync, const OrrLineage 
     self->heard_ns = now.mono_ns;
     self->ack_due_ns = ORR_NEVER;
     self->counters.full_syncs_in++;
+    count_copy(self, now);
 }
 
 static OrrStatus
@@ -385,6 +394,9 @@ on_refused(OrrReplication *self, OrrNow now, const OrrSync *sync, OrrEffects *ou
         if (orr_lineage_decode(sync->records, &theirs) == ORR_OK && theirs.count > 0 &&
             !is_older_generation(self, sync, &theirs)) {
             orr_losses_settle(self, &theirs, out);
+        }
+        if (self->copies_begun > 0 && now.mono_ns < self->pause_ns) {
+            told = MAX(told, MIN(self->pause_ns - now.mono_ns, RETRY_MAX_NS));
         }
         orr_replica_wait(self, now, told);
         self->told_to_wait = true;

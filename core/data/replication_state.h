@@ -22,7 +22,8 @@
 #define RETRY_MAX_NS (2 * ORR_NS_PER_S)
 #define BUSY_RETRY_MIN_MS 200
 #define BUSY_RETRY_MAX_MS 1000
-#define COPIES_BEFORE_PAUSE 2u /* full copies that failed, before a replica waits for long */
+#define COPIES_BEFORE_PAUSE 2u /* full copies in a row, before a replica waits for long */
+#define PARTIAL_ONLY 1u        /* in SYNC_REQUEST: `count`, rather wait than copy all */
 
 /* A replica, at the primary. */
 typedef struct Replica {
@@ -87,9 +88,11 @@ struct OrrReplication {
     OrrTime asked_ns;
     OrrTime retry_ns; /* WAITS, ASKED: when to ask */
     uint32_t attempts;
-    bool told_to_wait; /* by the primary: it is busy */
-    uint32_t copies_failed;
-    OrrTime heard_ns; /* LOADS, FOLLOWS: of the primary */
+    bool told_to_wait;     /* by the primary: it is busy */
+    uint32_t copies_begun; /* since it last followed for some time */
+    OrrTime pause_ns;      /* asks for no full copy before */
+    OrrTime followed_ns;   /* FOLLOWS: since */
+    OrrTime heard_ns;      /* LOADS, FOLLOWS: of the primary */
     OrrTime ack_due_ns;
     OrrTime acked_ns;
     OrrTime in_sync_ns;

@@ -191,12 +191,15 @@ typedef struct OrrSync {
     OrrId shard;
     uint64_t history;
     uint64_t offset;
-    uint64_t epoch;   /* SYNC_REQUEST: shard epoch of the data; otherwise of the primary */
-    uint64_t count;   /* SYNC_FULL: keys; SYNC_CHUNK, SYNC_ACK: index; SYNC_DONE: records sent;
-                         SYNC_REFUSED: milliseconds until one may ask again */
-    uint64_t digest;  /* SYNC_DONE: sum over the records sent */
+    uint64_t epoch;   /* of the shard, as the sender knows */
+    uint64_t count;   /* SYNC_REQUEST: 1 if a full copy is not wanted now; SYNC_FULL: keys;
+                         SYNC_CHUNK: index; SYNC_ACK: chunks received; SYNC_DONE: records sent;
+                         SYNC_REFUSED: milliseconds until one may ask again; SYNC_CONTINUE,
+                         STREAM: the primary's offset when it was sent */
+    uint64_t digest;  /* SYNC_DONE: sum over the records sent; STREAM: 1: acknowledge at once */
     uint8_t refusal;  /* OrrSyncRefusal */
-    OrrBytes records; /* SYNC_CHUNK, STREAM */
+    OrrBytes records; /* SYNC_CHUNK, STREAM; a lineage (replication.h) in SYNC_REQUEST,
+                         SYNC_FULL, SYNC_CONTINUE, and SYNC_REFUSED as busy */
 } OrrSync;
 
 typedef struct OrrMessage {
