@@ -317,12 +317,13 @@ copies_are_capped(const OrrSettings *base)
     }
     put_keys(&rig, 20000);
     rig_run(&rig, 10 * S);
+    rig.latency_ns = 50 * MS;
     for (unsigned i = B; i <= F; i++) {
         rig_cut(&rig, A, i, false);
         rig_break(&rig, A, i);
     }
-    rig_write(&rig, A, 500, 20 * MS);
-    rig_run(&rig, 10 * S);
+    rig_write(&rig, A, 50, 200 * MS);
+    rig_run(&rig, 20 * S);
     held = rig_settled(&rig) && rig.copies_at_once <= settings.full_syncs_max;
     for (unsigned i = B; i <= F; i++) {
         held = held && rig_view(&rig, i).full_syncs_in == 1;
