@@ -99,6 +99,24 @@ orr_sync_heartbeat(const OrrReplication *self)
     return settings->heartbeat_ns > 0 ? settings->heartbeat_ns : settings->node_timeout_ns / 5;
 }
 
+/* What must hold between two calls, whatever came in. */
+static void
+check_invariants(const OrrReplication *self)
+{
+    g_assert(self->backlog.end == self->lineage.offset);
+    g_assert(self->backlog.start <= self->backlog.end);
+    g_assert(self->replica_count == 0 || self->role == ORR_REPLICATION_LEADING);
+    g_assert((self->copy.keyspace != NULL) == (self->asking == ASKING_LOADS));
+    g_assert(self->asking == ASKING_WAITS || self->role == ORR_REPLICATION_FOLLOWING);
+    for (size_t i = 0; i < self->replica_count; i++) { /* few, so always */
+        const Replica *replica = &self->replicas[i];
+
+        g_assert(replica->acked <= replica->sent && replica->sent <= self->lineage.offset);
+        g_assert(replica->chunks_acked <= replica->chunks_sent);
+        g_assert(i == 0 || orr_id_compare(&self->replicas[i - 1].id, &replica->id) < 0);
+    }
+}
+
 /* Recovery */
 
 /* A copy that had begun its log anew and was killed before its snapshot was whole: what follows
@@ -272,12 +290,13 @@ orr_replication_flush(OrrReplication *self, OrrNow now, OrrEffects *out)
 {
     if (self->dirty && self->role == ORR_REPLICATION_LEADING) {
         orr_primary_flush(self, now, false, out);
+        check_invariants(self);
     }
 }
 
-OrrStatus
-orr_replication_received(OrrReplication *self, OrrNow now, const OrrAddress *from,
-                         const OrrMessage *message, OrrEffects *out)
+static OrrStatus
+receive(OrrReplication *self, OrrNow now, const OrrAddress *from, const OrrMessage *message,
+        OrrEffects *out)
 {
     switch ((int)message->type) {
     case ORR_MESSAGE_SYNC_REQUEST:
@@ -297,6 +316,16 @@ orr_replication_received(OrrReplication *self, OrrNow now, const OrrAddress *fro
     default: /* messages of other machines; their enum has no part of replication alone */
         return ORR_INVALID;
     }
+}
+
+OrrStatus
+orr_replication_received(OrrReplication *self, OrrNow now, const OrrAddress *from,
+                         const OrrMessage *message, OrrEffects *out)
+{
+    OrrStatus status = receive(self, now, from, message, out);
+
+    check_invariants(self);
+    return status;
 }
 
 void
@@ -348,6 +377,7 @@ orr_replication_step(OrrReplication *self, OrrNow now, OrrEffects *out)
         orr_replica_step(self, now, out);
         break;
     }
+    check_invariants(self);
 }
 
 OrrTime
