@@ -216,6 +216,38 @@ test_replication_window_bounds_what_is_under_way(void)
     rig_clear(&rig);
 }
 
+/* The largest record there is gets through a small backlog, alone and in a full copy. */
+static void
+test_replication_carries_the_largest_record(void)
+{
+    OrrSettings settings = rig_settings();
+    char *key = calloc(1, ORR_KEY_SIZE_MAX + 1);
+    char *value = calloc(1, ORR_VALUE_SIZE_MAX + 1);
+    Rig rig;
+
+    T_REQUIRE(key != NULL && value != NULL);
+    memset(key, 'k', ORR_KEY_SIZE_MAX);
+    memset(value, 'v', ORR_VALUE_SIZE_MAX);
+    settings.backlog_size = 10000;
+    settings.sync_window_size = 10000;
+    begin(&rig, 3, &settings);
+    rig_cut(&rig, A, C, true);
+    rig_put(&rig, A, ORR_RECORD_HASH_FIELD, key, key, value, ORR_EXPIRE_NEVER);
+    rig_write(&rig, A, 50, MS);
+    rig_run(&rig, 200 * MS);
+    T_EQ(rig_view(&rig, B).full_syncs_in, 0);
+    T_EQ(rig_view(&rig, B).offset, rig_view(&rig, A).offset);
+    rig_write(&rig, A, 100, MS);
+    rig_cut(&rig, A, C, false);
+    rig_run(&rig, 10 * S);
+
+    T_TRUE(rig_settled(&rig));
+    T_EQ(rig_view(&rig, C).full_syncs_in, 1);
+    rig_clear(&rig);
+    free(key);
+    free(value);
+}
+
 /* Messages for another shard, from a stranger, or of nonsense, change nothing. */
 static void
 test_replication_ignores_nonsense(void)
@@ -272,6 +304,7 @@ static const Test TESTS[] = {
     TEST(test_replication_promotion_needs_no_copy),
     TEST(test_replication_epoch_bump_keeps_replicas),
     TEST(test_replication_window_bounds_what_is_under_way),
+    TEST(test_replication_carries_the_largest_record),
     TEST(test_replication_ignores_nonsense),
 };
 
