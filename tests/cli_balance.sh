@@ -75,6 +75,9 @@ printf 'a 1\nb 2\nc 3\n' > nodes
     fail 'weights'
 grep -q '^jump .*cannot have these nodes' out || fail "jump takes weights: $(cat out)"
 grep -q '^rendezvous  *[0-9]' out || fail "rendezvous refuses weights: $(cat out)"
+"$orrery" balance --no-time --seeds 3 --keys 3000 --nodes nodes --algorithms rendezvous,ring --csv > csv
+awk -v cv="$(field csv keys_cv_rms rendezvous)" -v must="$(field csv reweigh_1_optimum ring)" '
+    BEGIN { exit !(cv < 0.06 && must > 0.1 && must < 0.2) }' || fail "weights are no dues: $(cat csv)"
 expect 'nobody can' 65 'must weigh the same' --nodes nodes --algorithms jump,anchor
 printf 'a 0\nb 0\n' > zero
 expect 'all zero' 65 'zero:1:1: all nodes have weight 0' --nodes zero

@@ -91,6 +91,7 @@ expect 'unknown node' 64 'no node is called so' "$orrery" place -n nodes --remov
 expect 'jump removes the last' 64 'removes only the node added last' \
     "$orrery" place -a jump -n nodes --remove a x
 expect 'not hex' 64 'not a hex digit' "$orrery" place --hex zz
+expect 'half a byte' 64 'an odd number of hex digits' "$orrery" place --hex abc
 expect 'table size' 64 'prime' "$orrery" place -a maglev --table-size 1000 x
 printf 'a 4294967295\nb 1\n' > huge
 "$orrery" place -n huge < many > got || fail 'a huge weight'

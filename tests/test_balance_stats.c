@@ -116,12 +116,15 @@ test_ks_agrees_with_the_tables(void)
     T_TRUE(sim_stats_ks_p(1, 100) < 1e-12);
 }
 
-/* By hand: of 0.1, 0.2, 0.9 the steps stand at most 2/3 - 0.2 from the diagonal. */
+/* By hand: of 0.1, 0.2, 0.9 the steps stand at most 2/3 - 0.2 above the diagonal, of 0.5, 0.8,
+ * 0.9 at most 0.5 below it. */
 static void
 test_ks_distance_by_hand(void)
 {
     double values[3] = {0.9, 0.1, 0.2};
+    double late[3] = {0.9, 0.8, 0.5};
 
+    T_TRUE(near(sim_stats_ks_uniform(late, 3), 0.5, 1e-12));
     T_TRUE(near(sim_stats_ks_uniform(values, 3), 2.0 / 3 - 0.2, 1e-12));
 }
 
