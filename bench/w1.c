@@ -78,12 +78,15 @@ wheel_begin(void)
 static void
 wheel_send(void *queue, uint64_t at_ns, const Message *message)
 {
-    SimEvent event = {.at_ns = (OrrTime)at_ns,
-                      .kind = message->hop,
-                      .target = message->dst,
-                      .arg = {message->src, message->term, message->index}};
+    SimEventHandle handle = SIM_NO_EVENT;
+    SimEvent *event = sim_queue_add(queue, (OrrTime)at_ns, &handle);
 
-    (void)sim_queue_schedule(queue, &event);
+    event->kind = message->hop;
+    event->target = message->dst;
+    event->arg[0] = message->src;
+    event->arg[1] = message->term;
+    event->arg[2] = message->index;
+    event->data = NULL;
 }
 
 static uint64_t

@@ -1,26 +1,29 @@
 #include "queue.h"
 
 #include <glib.h>
+#include <sys/mman.h>
 
 #include "queue_sort.h"
 
-#define NO_SLOT 0u      /* slot 0 is never used, so that zeroed memory means "none" */
-#define SLOT_BITS 24u   /* of a handle; the sequence is above */
-#define BUCKETS_MIN 64u /* of one turn */
-#define BUCKETS_MAX (1u << 21)
+#define NO_SLOT 0u       /* slot 0 is never used, so that zeroed memory means "none" */
+#define SLOT_BITS 24u    /* of a handle; the sequence is above */
+#define BUCKETS_MIN 512u /* of all turns; a multiple of 64 x TURNS */
+#define BUCKETS_MAX (1u << 23)
+#define TURNS 8u /* in the wheel */
+#define HUGE_PAGE ((size_t)2 << 20)
 #define SHIFT_MAX 40u         /* a bucket of 18 minutes is wide enough */
 #define FAR_LISTS 65u         /* by the highest bit in which a turn differs from the base */
 #define CHECK_EVERY_MIN 1024u /* pops between looks at the tuning */
-#define LOOKAHEAD 6u          /* buckets whose first slot is fetched in advance */
+#define LOOKAHEAD 8u          /* buckets whose first slot is fetched in advance */
 
 /* Slots hold events; `link` is the next slot of a bucket or of the free list, and CANCELLED. */
 #define CANCELLED (UINT64_C(1) << 32)
 
 _Static_assert(sizeof(SimEvent) == 64, "an event is a cache line");
 
-/* The wheel has two turns of `turn_size` buckets. A bucket's number is at_ns >> shift; numbers
- * of the current and of the next turn are in the wheel, higher ones in the far lists, which
- * are a radix heap whose base is the next turn. */
+/* The wheel has TURNS turns of 2^turn_bits buckets. A bucket's number is at_ns >> shift;
+ * numbers of the current turn and of those up to `base` are in the wheel, higher ones in the
+ * far lists, which are a radix heap of turns. */
 struct SimQueue {
     SimEvent *slots;
     uint32_t slot_count; /* allocated, slot 0 included */
@@ -35,6 +38,8 @@ struct SimQueue {
     uint32_t turn_bits;
     uint32_t shift;
     uint64_t bucket; /* number of the one being emptied */
+    uint64_t base;   /* the last turn in the wheel */
+    uint32_t mask;   /* buckets in the wheel, less one */
     uint32_t in_wheel;
 
     uint32_t far[FAR_LISTS];
@@ -53,12 +58,6 @@ struct SimQueue {
     uint64_t allocations;
 };
 
-static uint32_t
-turn_size(const SimQueue *queue)
-{
-    return 1u << queue->turn_bits;
-}
-
 static uint64_t
 bucket_number(const SimQueue *queue, OrrTime at_ns)
 {
@@ -67,23 +66,36 @@ bucket_number(const SimQueue *queue, OrrTime at_ns)
 
 /* ------- slots */
 
+/* Large arrays are read at random: with huge pages most of that costs no page walk. */
+static void *
+allocate(SimQueue *queue, size_t size)
+{
+    void *memory = NULL;
+
+    if (posix_memalign(&memory, size >= HUGE_PAGE ? HUGE_PAGE : 64, size) != 0) {
+        g_error("out of memory for %zu bytes of events", size);
+    }
+    if (size >= HUGE_PAGE) {
+        (void)madvise(memory, size, MADV_HUGEPAGE); /* without them all is as right */
+    }
+    queue->allocations++;
+    return memory;
+}
+
 static void
 grow_slots(SimQueue *queue)
 {
     uint32_t count = queue->slot_count * 2;
-    SimEvent *slots = NULL;
 
     g_assert(count <= SIM_QUEUE_PENDING_MAX);
-    if (posix_memalign((void **)&slots, 64, (size_t)count * sizeof *slots) != 0) {
-        g_error("out of memory for %u events", count);
-    }
+    SimEvent *slots = allocate(queue, (size_t)count * sizeof *slots);
+
     if (queue->slots != NULL) {
         memcpy(slots, queue->slots, (size_t)queue->slot_count * sizeof *slots);
         free(queue->slots);
     }
     queue->slots = slots;
     queue->slot_count = count;
-    queue->allocations++;
 }
 
 static uint32_t
@@ -127,7 +139,7 @@ push(SimQueue *queue, uint32_t *head, uint32_t slot)
 static void
 push_wheel(SimQueue *queue, uint64_t number, uint32_t slot)
 {
-    uint32_t index = (uint32_t)number & (2 * turn_size(queue) - 1);
+    uint32_t index = (uint32_t)number & queue->mask;
 
     push(queue, &queue->buckets[index], slot);
     queue->occupied[index / 64] |= UINT64_C(1) << (index % 64);
@@ -144,24 +156,25 @@ highest_bit_count(uint64_t word)
 static void
 file_slot(SimQueue *queue, uint64_t number, uint32_t slot)
 {
-    uint64_t next_turn = (queue->bucket >> queue->turn_bits) + 1;
     uint64_t turn = number >> queue->turn_bits;
 
-    if (turn <= next_turn) {
+    if (turn <= queue->base) {
         push_wheel(queue, number, slot);
         return;
     }
-    push(queue, &queue->far[highest_bit_count(turn ^ next_turn)], slot);
+    push(queue, &queue->far[highest_bit_count(turn ^ queue->base)], slot);
     queue->in_far++;
 }
 
-/* The current turn has become `queue->bucket`'s: what now belongs to the next one leaves the
- * far lists, and the lists whose base has changed are dealt out again. `list` is the highest
- * one that can hold such events. */
+/* The base goes on: the lists that were made by a bit that has changed are dealt out again,
+ * into the wheel or into lists of lower bits. */
 static void
-refile_far(SimQueue *queue, uint32_t list)
+move_base(SimQueue *queue, uint64_t base)
 {
-    for (uint32_t i = 1; i <= list; i++) {
+    uint32_t lists = highest_bit_count(queue->base ^ base);
+
+    queue->base = base;
+    for (uint32_t i = 1; i <= lists && queue->in_far != 0; i++) {
         uint32_t slot = queue->far[i];
 
         queue->far[i] = NO_SLOT;
@@ -186,7 +199,7 @@ earliest_of_list(const SimQueue *queue, uint32_t slot)
     return earliest;
 }
 
-/* The wheel is empty: go to the turn before the earliest far event. */
+/* The wheel is empty: go to just before the turn of the earliest far event. */
 static void
 jump_to_far(SimQueue *queue)
 {
@@ -195,24 +208,22 @@ jump_to_far(SimQueue *queue)
     while (queue->far[list] == NO_SLOT) {
         list++;
     }
-    uint64_t earliest = earliest_of_list(queue, queue->far[list]);
+    uint64_t turn = earliest_of_list(queue, queue->far[list]) >> queue->turn_bits;
 
-    queue->bucket = ((earliest >> queue->turn_bits) << queue->turn_bits) - 1;
-    refile_far(queue, list);
+    queue->bucket = (turn << queue->turn_bits) - 1;
+    move_base(queue, turn + TURNS - 2);
 }
 
 /* ------- emptying buckets */
 
-/* The first occupied bucket after the current one, within its turn and the next; there is one.
- */
+/* The first occupied bucket of the wheel; there is one. */
 static uint64_t
 next_occupied(const SimQueue *queue)
 {
-    uint32_t mask = 2 * turn_size(queue) - 1;
     uint64_t number = queue->bucket + 1;
 
     for (;;) {
-        uint32_t index = (uint32_t)number & mask;
+        uint32_t index = (uint32_t)number & queue->mask;
         uint64_t bits = queue->occupied[index / 64] >> (index % 64);
 
         if (bits != 0) {
@@ -226,23 +237,24 @@ next_occupied(const SimQueue *queue)
 static void
 enter_bucket(SimQueue *queue, uint64_t number)
 {
-    uint64_t old_base = (queue->bucket >> queue->turn_bits) + 1;
-    uint64_t new_base = (number >> queue->turn_bits) + 1;
+    uint64_t base = (number >> queue->turn_bits) + TURNS - 1;
 
     queue->bucket = number;
-    if (new_base != old_base && queue->in_far != 0) {
-        refile_far(queue, highest_bit_count(old_base ^ new_base));
+    if (base != queue->base) {
+        move_base(queue, base);
     }
 }
 
+/* The first slot of a bucket further on, and the second of one not so far: by then the first
+ * has come and says where. */
 static void
 prefetch_ahead(const SimQueue *queue, uint32_t index)
 {
-    uint32_t mask = 2 * turn_size(queue) - 1;
+    uint32_t near = queue->buckets[(index + LOOKAHEAD / 2) & queue->mask];
 
-    for (uint32_t i = 1; i <= 2; i++) {
-        __builtin_prefetch(&queue->slots[queue->buckets[(index + i * LOOKAHEAD / 2) & mask]],
-                           1);
+    __builtin_prefetch(&queue->slots[queue->buckets[(index + LOOKAHEAD) & queue->mask]], 1);
+    if (near != NO_SLOT) {
+        __builtin_prefetch(&queue->slots[(uint32_t)queue->slots[near].link], 1);
     }
 }
 
@@ -250,13 +262,19 @@ prefetch_ahead(const SimQueue *queue, uint32_t index)
 static void
 empty_bucket(SimQueue *queue)
 {
-    uint32_t index = (uint32_t)queue->bucket & (2 * turn_size(queue) - 1);
+    uint32_t index = (uint32_t)queue->bucket & queue->mask;
     uint32_t slot = queue->buckets[index];
 
     queue->buckets[index] = NO_SLOT;
     queue->occupied[index / 64] &= ~(UINT64_C(1) << (index % 64));
     prefetch_ahead(queue, index);
     sim_run_clear(&queue->run);
+    if (queue->slots[slot].link == NO_SLOT) { /* one event, the usual case */
+        queue->in_wheel--;
+        sim_run_append(&queue->run, queue->slots[slot].at_ns, queue->slots[slot].sequence,
+                       slot);
+        return;
+    }
     while (slot != NO_SLOT) {
         const SimEvent *event = &queue->slots[slot];
         uint64_t link = event->link;
@@ -323,65 +341,22 @@ find_first(SimQueue *queue)
 static void
 set_shape(SimQueue *queue, uint32_t turn_bits, uint32_t shift)
 {
-    uint32_t room = 2u << turn_bits;
+    uint32_t count = TURNS << turn_bits;
 
-    if (room > queue->bucket_room) {
-        queue->buckets = g_renew(uint32_t, queue->buckets, room);
-        queue->occupied = g_renew(uint64_t, queue->occupied, room / 64);
-        queue->bucket_room = room;
-        queue->allocations += 2;
+    if (count > queue->bucket_room) {
+        free(queue->buckets);
+        free(queue->occupied);
+        queue->buckets = allocate(queue, count * sizeof *queue->buckets);
+        queue->occupied = allocate(queue, count / 64 * sizeof *queue->occupied);
+        queue->bucket_room = count;
     }
-    memset(queue->buckets, 0, room * sizeof *queue->buckets);
-    memset(queue->occupied, 0, room / 64 * sizeof *queue->occupied);
+    memset(queue->buckets, 0, count * sizeof *queue->buckets);
+    memset(queue->occupied, 0, count / 64 * sizeof *queue->occupied);
+    queue->mask = count - 1;
     queue->turn_bits = turn_bits;
     queue->shift = shift;
-}
-
-/* Chains `slot` and its followers to `chain`, without those that are cancelled. */
-static uint32_t
-gather_list(SimQueue *queue, uint32_t slot, uint32_t chain)
-{
-    while (slot != NO_SLOT) {
-        uint64_t link = queue->slots[slot].link;
-
-        if ((link & CANCELLED) != 0) {
-            queue->cancelled--;
-            give_slot(queue, slot);
-        } else {
-            queue->slots[slot].link = chain;
-            chain = slot;
-        }
-        slot = (uint32_t)link;
-    }
-    return chain;
-}
-
-/* Takes every event out of run, heap, wheel and far lists; a chain of those not cancelled. */
-static uint32_t
-gather_all(SimQueue *queue)
-{
-    uint32_t chain = NO_SLOT;
-    const SimKey *key;
-
-    for (; (key = sim_run_first(&queue->run)) != NULL; sim_run_remove_first(&queue->run)) {
-        queue->slots[key->slot].link &= CANCELLED;
-        chain = gather_list(queue, key->slot, chain);
-    }
-    for (size_t i = 0; i < queue->urgent.count; i++) {
-        queue->slots[queue->urgent.keys[i].slot].link &= CANCELLED;
-        chain = gather_list(queue, queue->urgent.keys[i].slot, chain);
-    }
-    queue->urgent.count = 0;
-    for (uint32_t i = 0; i < 2 * turn_size(queue); i++) {
-        chain = gather_list(queue, queue->buckets[i], chain);
-    }
-    for (uint32_t i = 0; i < FAR_LISTS; i++) {
-        chain = gather_list(queue, queue->far[i], chain);
-        queue->far[i] = NO_SLOT;
-    }
-    queue->in_wheel = 0;
-    queue->in_far = 0;
-    return chain;
+    queue->bucket = bucket_number(queue, queue->now_ns);
+    queue->base = (queue->bucket >> turn_bits) + TURNS - 1;
 }
 
 /* Where an event goes: into the bucket that is being emptied, or into one that waits. */
@@ -398,23 +373,37 @@ place_slot(SimQueue *queue, uint32_t slot)
     sim_heap_add(&queue->urgent, event->at_ns, event->sequence, slot);
 }
 
-/* Builds the wheel anew in another shape, and without what is cancelled. O(events + buckets).
- */
+/* Builds the wheel anew in another shape, and without what is cancelled. It reads the slots one
+ * after the other, which is several times faster than following lists. */
 static void
 rebuild(SimQueue *queue, uint32_t turn_bits, uint32_t shift)
 {
-    uint32_t chain = gather_all(queue);
-
     set_shape(queue, turn_bits, shift);
-    queue->bucket = bucket_number(queue, queue->now_ns);
+    memset(queue->far, 0, sizeof queue->far);
+    sim_run_clear(&queue->run);
+    queue->urgent.count = 0;
+    queue->in_wheel = 0;
+    queue->in_far = 0;
+    queue->cancelled = 0;
     queue->retunings++;
-    while (chain != NO_SLOT) {
-        uint32_t next = (uint32_t)queue->slots[chain].link;
-
-        queue->slots[chain].link = 0;
-        place_slot(queue, chain);
-        chain = next;
+    for (uint32_t slot = 1; slot < queue->slot_fresh; slot++) {
+        if (queue->slots[slot].sequence == 0) {
+            continue; /* free */
+        }
+        if (is_cancelled(queue, slot)) {
+            give_slot(queue, slot);
+        } else {
+            queue->slots[slot].link = 0;
+            place_slot(queue, slot);
+        }
     }
+}
+
+/* How much must happen between two rebuilds, so that their cost stays O(1) an event. */
+static uint32_t
+rebuild_interval(const SimQueue *queue)
+{
+    return MAX(MAX(CHECK_EVERY_MIN, queue->live), queue->slot_fresh / 16);
 }
 
 static uint32_t
@@ -423,21 +412,23 @@ bits_for(uint64_t value)
     return value <= 1 ? 0 : highest_bit_count(value - 1);
 }
 
-/* A bucket should hold about one event, and two turns most of what is pending: by Little's
- * law, as many mean gaps as there are events. */
+/* A bucket should hold a little less than one event, and the wheel nearly all that is pending:
+ * by Little's law the mean delay is as many mean gaps as there are events. */
 static void
 check_tuning(SimQueue *queue)
 {
-    uint64_t span = (uint64_t)(queue->now_ns - queue->checked_ns);
-    uint32_t shift = MIN(bits_for(span / queue->pops + 1), SHIFT_MAX);
-    uint32_t buckets = CLAMP(queue->live, BUCKETS_MIN, BUCKETS_MAX);
-    uint32_t turn_bits = bits_for(buckets);
+    uint64_t gap_ns = (uint64_t)(queue->now_ns - queue->checked_ns) / queue->pops;
+    uint32_t shift = MIN(bits_for(gap_ns + 1), SHIFT_MAX);
+    uint32_t buckets = CLAMP(queue->live * 4, BUCKETS_MIN, BUCKETS_MAX);
+
+    shift = shift > 0 ? shift - 1 : 0;
+    uint32_t turn_bits = bits_for(buckets / TURNS);
     bool same = shift <= queue->shift + 1 && queue->shift <= shift + 1 &&
                 turn_bits <= queue->turn_bits + 1 && queue->turn_bits <= turn_bits + 1;
 
     queue->checked_ns = queue->now_ns;
     queue->pops = 0;
-    queue->pops_before_check = MAX(CHECK_EVERY_MIN, queue->live);
+    queue->pops_before_check = rebuild_interval(queue);
     if (!same) {
         rebuild(queue, turn_bits, shift);
     }
@@ -454,7 +445,7 @@ sim_queue_new(void)
     queue->slot_fresh = 1;
     queue->pops_before_check = CHECK_EVERY_MIN;
     grow_slots(queue);
-    set_shape(queue, bits_for(BUCKETS_MIN), 17);
+    set_shape(queue, bits_for(BUCKETS_MIN / TURNS), 17);
     return queue;
 }
 
@@ -465,27 +456,41 @@ sim_queue_free(SimQueue *queue)
         return;
     }
     free(queue->slots);
-    g_free(queue->buckets);
-    g_free(queue->occupied);
+    free(queue->buckets);
+    free(queue->occupied);
     sim_run_free(&queue->run);
     sim_heap_free(&queue->urgent);
     g_free(queue);
 }
 
+SimEvent *
+sim_queue_add(SimQueue *queue, OrrTime at_ns, SimEventHandle *handle)
+{
+    g_assert(at_ns >= queue->now_ns);
+    g_assert(queue->sequence < SIM_QUEUE_EVENTS_MAX);
+    uint32_t slot = take_slot(queue);
+    SimEvent *event = &queue->slots[slot];
+
+    event->at_ns = at_ns;
+    event->sequence = ++queue->sequence;
+    event->link = 0;
+    queue->live++;
+    place_slot(queue, slot);
+    *handle = event->sequence << SLOT_BITS | slot;
+    return event;
+}
+
 SimEventHandle
 sim_queue_schedule(SimQueue *queue, const SimEvent *event)
 {
-    g_assert(event->at_ns >= queue->now_ns);
-    g_assert(queue->sequence < SIM_QUEUE_EVENTS_MAX);
-    uint32_t slot = take_slot(queue);
-    SimEvent *copy = &queue->slots[slot];
+    SimEventHandle handle = SIM_NO_EVENT;
+    SimEvent *copy = sim_queue_add(queue, event->at_ns, &handle);
 
-    *copy = *event;
-    copy->sequence = ++queue->sequence;
-    copy->link = 0;
-    queue->live++;
-    place_slot(queue, slot);
-    return copy->sequence << SLOT_BITS | slot;
+    copy->kind = event->kind;
+    copy->target = event->target;
+    memcpy(copy->arg, event->arg, sizeof copy->arg);
+    copy->data = event->data;
+    return handle;
 }
 
 OrrStatus
@@ -501,19 +506,20 @@ sim_queue_cancel(SimQueue *queue, SimEventHandle handle)
     queue->slots[slot].link |= CANCELLED;
     queue->live--;
     queue->cancelled++;
-    if (queue->cancelled > queue->live + CHECK_EVERY_MIN) {
+    if (queue->cancelled > rebuild_interval(queue)) {
         rebuild(queue, queue->turn_bits, queue->shift);
     }
     return ORR_OK;
 }
 
-bool
-sim_queue_pop(SimQueue *queue, SimEvent *event)
+/* The slot of the earliest event, taken out of the order, or NO_SLOT. */
+static uint32_t
+take_first(SimQueue *queue)
 {
     const SimKey *key = find_first(queue);
 
     if (key == NULL) {
-        return false;
+        return NO_SLOT;
     }
     uint32_t slot = key->slot;
 
@@ -521,6 +527,17 @@ sim_queue_pop(SimQueue *queue, SimEvent *event)
         sim_run_remove_first(&queue->run);
     } else {
         sim_heap_remove_first(&queue->urgent);
+    }
+    return slot;
+}
+
+bool
+sim_queue_pop(SimQueue *queue, SimEvent *event)
+{
+    uint32_t slot = take_first(queue);
+
+    if (slot == NO_SLOT) {
+        return false;
     }
     *event = queue->slots[slot];
     queue->now_ns = event->at_ns;
@@ -557,7 +574,7 @@ sim_queue_shape(const SimQueue *queue)
 {
     return (SimQueueShape){
         .shift = queue->shift,
-        .bucket_count = 2 * turn_size(queue),
+        .bucket_count = queue->mask + 1,
         .slot_count = queue->slot_count - 1,
         .retunings = queue->retunings,
         .allocations = queue->allocations + queue->run.allocations + queue->urgent.allocations,

@@ -5,7 +5,7 @@
  *
  *     now
  *      |run|  bucket  bucket  bucket ... bucket |   far: by the highest bit that differs
- *      `---- width 2^shift ns ----'  two turns --'
+ *      `---- width 2^shift ns ----' eight turns -'
  *
  * The width follows the mean gap between events and the number of buckets the number of events,
  * so schedule and pop cost O(1) in steady state whatever the rate; the worst case (everything
@@ -62,6 +62,10 @@ void sim_queue_free(SimQueue *queue);
  * Events of one time come out in the order of these calls. O(1). */
 SimEventHandle sim_queue_schedule(SimQueue *queue, const SimEvent *event);
 
+/* The same without a copy: the event's place, where the caller writes kind, target, arg and
+ * data (all of those that its reader reads) before it calls any other function of the queue. */
+SimEvent *sim_queue_add(SimQueue *queue, OrrTime at_ns, SimEventHandle *handle);
+
 /* Takes a planned event back. ORR_OK, or ORR_NOT_FOUND when it was popped or cancelled before.
  * O(1); its memory is used again once as many others are cancelled as remain. */
 OrrStatus sim_queue_cancel(SimQueue *queue, SimEventHandle handle);
@@ -81,7 +85,7 @@ OrrTime sim_queue_now_ns(const SimQueue *queue);
 /* How it is tuned at the moment; for benchmarks and tests. */
 typedef struct SimQueueShape {
     uint32_t shift;        /* a bucket is 2^shift ns wide */
-    uint32_t bucket_count; /* buckets of both turns */
+    uint32_t bucket_count; /* buckets of the wheel */
     uint32_t slot_count;   /* events for which there is room without allocating */
     uint32_t retunings;    /* times that the wheel was rebuilt */
     uint64_t allocations;  /* calls to the allocator, in all */
