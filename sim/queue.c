@@ -82,7 +82,7 @@ allocate(SimQueue *queue, size_t size)
     return memory;
 }
 
-static void
+G_GNUC_NO_INLINE static void
 grow_slots(SimQueue *queue)
 {
     uint32_t count = queue->slot_count * 2;
@@ -129,14 +129,14 @@ is_cancelled(const SimQueue *queue, uint32_t slot)
 
 /* ------- wheel and far lists */
 
-static void
+static inline void
 push(SimQueue *queue, uint32_t *head, uint32_t slot)
 {
     queue->slots[slot].link = (queue->slots[slot].link & CANCELLED) | *head;
     *head = slot;
 }
 
-static void
+static inline void
 push_wheel(SimQueue *queue, uint64_t number, uint32_t slot)
 {
     uint32_t index = (uint32_t)number & queue->mask;
@@ -153,7 +153,7 @@ highest_bit_count(uint64_t word)
 }
 
 /* Files an event that lies after the current bucket. */
-static void
+static inline void
 file_slot(SimQueue *queue, uint64_t number, uint32_t slot)
 {
     uint64_t turn = number >> queue->turn_bits;
@@ -168,7 +168,7 @@ file_slot(SimQueue *queue, uint64_t number, uint32_t slot)
 
 /* The base goes on: the lists that were made by a bit that has changed are dealt out again,
  * into the wheel or into lists of lower bits. */
-static void
+G_GNUC_NO_INLINE static void
 move_base(SimQueue *queue, uint64_t base)
 {
     uint32_t lists = highest_bit_count(queue->base ^ base);
@@ -200,7 +200,7 @@ earliest_of_list(const SimQueue *queue, uint32_t slot)
 }
 
 /* The wheel is empty: go to just before the turn of the earliest far event. */
-static void
+G_GNUC_NO_INLINE static void
 jump_to_far(SimQueue *queue)
 {
     uint32_t list = 1;
@@ -217,7 +217,7 @@ jump_to_far(SimQueue *queue)
 /* ------- emptying buckets */
 
 /* The first occupied bucket of the wheel; there is one. */
-static uint64_t
+static inline uint64_t
 next_occupied(const SimQueue *queue)
 {
     uint64_t number = queue->bucket + 1;
@@ -234,7 +234,7 @@ next_occupied(const SimQueue *queue)
 }
 
 /* Makes `number` the current bucket; far events follow when that begins a new turn. */
-static void
+static inline void
 enter_bucket(SimQueue *queue, uint64_t number)
 {
     uint64_t base = (number >> queue->turn_bits) + TURNS - 1;
@@ -259,7 +259,7 @@ prefetch_ahead(const SimQueue *queue, uint32_t index)
 }
 
 /* Moves a bucket's list into the sorted run. */
-static void
+static inline void
 empty_bucket(SimQueue *queue)
 {
     uint32_t index = (uint32_t)queue->bucket & queue->mask;
@@ -291,7 +291,7 @@ empty_bucket(SimQueue *queue)
     sim_run_sort(&queue->run);
 }
 
-static void
+G_GNUC_NO_INLINE static void
 drop_cancelled_ends(SimQueue *queue)
 {
     const SimKey *key;
@@ -309,7 +309,7 @@ drop_cancelled_ends(SimQueue *queue)
 }
 
 /* The earliest event's key, or NULL: the run is refilled as long as that takes. */
-static const SimKey *
+static inline const SimKey *
 find_first(SimQueue *queue)
 {
     for (;;) {
@@ -360,7 +360,7 @@ set_shape(SimQueue *queue, uint32_t turn_bits, uint32_t shift)
 }
 
 /* Where an event goes: into the bucket that is being emptied, or into one that waits. */
-static void
+static inline void
 place_slot(SimQueue *queue, uint32_t slot)
 {
     const SimEvent *event = &queue->slots[slot];
@@ -375,7 +375,7 @@ place_slot(SimQueue *queue, uint32_t slot)
 
 /* Builds the wheel anew in another shape, and without what is cancelled. It reads the slots one
  * after the other, which is several times faster than following lists. */
-static void
+G_GNUC_NO_INLINE static void
 rebuild(SimQueue *queue, uint32_t turn_bits, uint32_t shift)
 {
     set_shape(queue, turn_bits, shift);
@@ -414,14 +414,14 @@ bits_for(uint64_t value)
 
 /* A bucket should hold a little less than one event, and the wheel nearly all that is pending:
  * by Little's law the mean delay is as many mean gaps as there are events. */
-static void
+G_GNUC_NO_INLINE static void
 check_tuning(SimQueue *queue)
 {
     uint64_t gap_ns = (uint64_t)(queue->now_ns - queue->checked_ns) / queue->pops;
     uint32_t shift = MIN(bits_for(gap_ns + 1), SHIFT_MAX);
-    uint32_t buckets = CLAMP(queue->live * 4, BUCKETS_MIN, BUCKETS_MAX);
+    uint32_t buckets = CLAMP(queue->live * 8, BUCKETS_MIN, BUCKETS_MAX);
 
-    shift = shift > 0 ? shift - 1 : 0;
+    shift = shift > 1 ? shift - 2 : 0;
     uint32_t turn_bits = bits_for(buckets / TURNS);
     bool same = shift <= queue->shift + 1 && queue->shift <= shift + 1 &&
                 turn_bits <= queue->turn_bits + 1 && queue->turn_bits <= turn_bits + 1;
@@ -513,11 +513,14 @@ sim_queue_cancel(SimQueue *queue, SimEventHandle handle)
 }
 
 /* The slot of the earliest event, taken out of the order, or NO_SLOT. */
-static uint32_t
+static inline uint32_t
 take_first(SimQueue *queue)
 {
-    const SimKey *key = find_first(queue);
+    const SimKey *key = sim_run_first(&queue->run);
 
+    if (key == NULL || queue->urgent.count != 0 || queue->cancelled != 0) {
+        key = find_first(queue);
+    }
     if (key == NULL) {
         return NO_SLOT;
     }

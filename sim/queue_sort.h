@@ -63,7 +63,14 @@ sim_run_append(SimRun *run, OrrTime at_ns, uint64_t sequence, uint32_t slot)
 static inline void
 sim_run_sort(SimRun *run)
 {
-    if (run->count > 1) {
+    if (run->count == 2) {
+        SimKey first = run->keys[0];
+
+        if (sim_key_before(&run->keys[1], &first)) {
+            run->keys[0] = run->keys[1];
+            run->keys[1] = first;
+        }
+    } else if (run->count > 2) {
         sim_run_sort_many(run);
     }
 }
