@@ -129,13 +129,15 @@ void
 sim_net_plan(SimNetwork *net, OrrTime at_ns, Happening what, uint64_t a, uint64_t b,
              Frame *frame)
 {
-    SimEvent event = {.at_ns = at_ns,
-                      .kind = SIM_EVENT_NETWORK,
-                      .target = (uint32_t)what,
-                      .arg = {a, b, 0},
-                      .data = frame};
+    SimEventHandle handle = SIM_NO_EVENT;
+    SimEvent *event = sim_queue_add(net->queue, at_ns, &handle);
 
-    (void)sim_queue_schedule(net->queue, &event);
+    event->kind = SIM_EVENT_NETWORK;
+    event->target = (uint32_t)what;
+    event->arg[0] = a;
+    event->arg[1] = b;
+    event->arg[2] = 0;
+    event->data = frame;
 }
 
 void

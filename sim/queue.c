@@ -419,9 +419,9 @@ check_tuning(SimQueue *queue)
 {
     uint64_t gap_ns = (uint64_t)(queue->now_ns - queue->checked_ns) / queue->pops;
     uint32_t shift = MIN(bits_for(gap_ns + 1), SHIFT_MAX);
-    uint32_t buckets = CLAMP(queue->live * 8, BUCKETS_MIN, BUCKETS_MAX);
+    uint32_t buckets = CLAMP(queue->live * 4, BUCKETS_MIN, BUCKETS_MAX);
 
-    shift = shift > 1 ? shift - 2 : 0;
+    shift = shift > 0 ? shift - 1 : 0;
     uint32_t turn_bits = bits_for(buckets / TURNS);
     bool same = shift <= queue->shift + 1 && queue->shift <= shift + 1 &&
                 turn_bits <= queue->turn_bits + 1 && queue->turn_bits <= turn_bits + 1;
