@@ -60,8 +60,10 @@ orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate
 }
 
 static int
-compare_later_first(const void *a, const void *b)
+compare_later_first(const void *a, const void *b, void *unused)
 {
+    (void)unused;
+
     OrrTime x = *(const OrrTime *)a;
     OrrTime y = *(const OrrTime *)b;
 
@@ -94,7 +96,8 @@ majority_asked_at(OrrDetector *detector, OrrTime now_ns)
     if (count < majority) {
         return 0;
     }
-    qsort(detector->scratch, count, sizeof detector->scratch[0], compare_later_first);
+    g_qsort_with_data(detector->scratch, (gint)count, sizeof detector->scratch[0],
+                      compare_later_first, NULL);
     return detector->scratch[majority - 1];
 }
 

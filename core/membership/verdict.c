@@ -33,8 +33,10 @@ is_dead_process(const OrrDetector *detector, OrrTime now_ns, const OrrMember *pe
 /* Slowness */
 
 static int
-compare_u64(const void *a, const void *b)
+compare_u64(const void *a, const void *b, void *unused)
 {
+    (void)unused;
+
     uint64_t x = *(const uint64_t *)a;
     uint64_t y = *(const uint64_t *)b;
 
@@ -53,7 +55,7 @@ median_latency(const OrrMembers *members)
             latencies[count++] = members->list[i]->probe.latency_ns;
         }
     }
-    qsort(latencies, count, sizeof latencies[0], compare_u64);
+    g_qsort_with_data(latencies, (gint)count, sizeof latencies[0], compare_u64, NULL);
     return count == 0 ? 0 : latencies[count / 2];
 }
 
