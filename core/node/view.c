@@ -83,6 +83,15 @@ orr_node_change(const OrrNode *node)
     return node->change;
 }
 
+OrrTime
+orr_node_lease_until(const OrrNode *node, OrrTime now_ns)
+{
+    if (node->life == ORR_LIFE_NEW || node->life == ORR_LIFE_BROKEN) {
+        return 0;
+    }
+    return orr_election_lease(node->election, now_ns + node->wall_skew);
+}
+
 bool
 orr_node_serves_slot(const OrrNode *node, OrrTime now_ns, uint16_t slot, uint64_t *version)
 {

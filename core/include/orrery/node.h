@@ -84,6 +84,9 @@ ORR_API void orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *vie
 /* The `change` of the view, alone and cheap. */
 ORR_API uint64_t orr_node_change(const OrrNode *node);
 
+/* What lease_until_ns of the view is, alone and cheap: a renewal moves no `change`. */
+ORR_API OrrTime orr_node_lease_until(const OrrNode *node, OrrTime now_ns);
+
 /* True if the node would acknowledge a write to `slot` now. *version orders such claims: the
  * epoch of the owner's shard in the upper half, the slot's version in the lower. */
 ORR_API bool orr_node_serves_slot(const OrrNode *node, OrrTime now_ns, uint16_t slot,
