@@ -31,8 +31,7 @@ was_unsynced(const SimWorld *world, const SimCall *call)
 static void
 describe(const SimWorld *world, const SimCall *call, SimNumber *number)
 {
-    g_snprintf(number->note, sizeof number->note,
-               "e.g. %s = %u, acknowledged by %s at %.3f s",
+    g_snprintf(number->note, sizeof number->note, "e.g. %s = %u, acknowledged by %s at %.3f s",
                sim_history_key_text(world->history, call->key, NULL), call->number,
                call->node < world->host_count ? world->hosts[call->node].spec->name : "nobody",
                (double)sim_world_scenario_ns(world, call->done_ns) / 1e9);
@@ -97,8 +96,7 @@ ledger_count(SimWorld *world)
     SimNumber number = number_of(0);
 
     for (size_t i = 0; i < sim_history_ledger_count(world->history); i++) {
-        g_ptr_array_add(lines,
-                        (gpointer)(uintptr_t)sim_history_ledger_at(world->history, i));
+        g_ptr_array_add(lines, (gpointer)(uintptr_t)sim_history_ledger_at(world->history, i));
     }
     g_ptr_array_sort(lines, compare_lines);
     for (guint i = 0; i < lines->len; i++) {
@@ -145,8 +143,8 @@ acknowledges_nothing(SimWorld *world, const SimSentence *check, const SimPeriod 
         const SimCall *call = sim_history_at(world->history, i);
 
         if (call->outcome == SIM_OUTCOME_OK && call->node != SIM_NODE_NONE &&
-            sim_operation_is_write((SimOperation)call->kind) &&
-            sim_set_has(who, call->node) && sim_period_has(world, period, call->done_ns)) {
+            sim_operation_is_write((SimOperation)call->kind) && sim_set_has(who, call->node) &&
+            sim_period_has(world, period, call->done_ns)) {
             number.value = 0;
             number.at_ns = call->done_ns;
             describe(world, call, &number);

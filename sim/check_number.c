@@ -4,7 +4,7 @@
 #include "fault.h"
 
 #define HEAL_MARGIN_NS (5 * ORR_NS_PER_S) /* and the node timeout: `outside faults` */
-#define SPELL_NS (10 * ORR_NS_PER_S) /* verdicts on one node within it are one verdict */
+#define SPELL_NS (10 * ORR_NS_PER_S)      /* verdicts on one node within it are one verdict */
 
 /* ---- moments and periods */
 
@@ -229,8 +229,7 @@ detection_time(SimWorld *world, const SimSentence *check, const SimPeriod *perio
         OrrTime struck = -1;
 
         if (mark->kind != ORR_TRACE_FAILED || !is_in(who, mark->other) ||
-            mark->other >= world->host_count ||
-            !sim_period_has(world, period, mark->at_ns)) {
+            mark->other >= world->host_count || !sim_period_has(world, period, mark->at_ns)) {
             continue;
         }
         for (size_t k = 0; k < sim_faults_span_count(world); k++) {
@@ -261,8 +260,7 @@ false_verdicts(SimWorld *world, const SimPeriod *period)
         const SimMark *mark = &g_array_index(tally->marks, SimMark, i);
 
         if (mark->kind != ORR_TRACE_FAILED || mark->genuine ||
-            mark->other >= world->host_count ||
-            !sim_period_has(world, period, mark->at_ns)) {
+            mark->other >= world->host_count || !sim_period_has(world, period, mark->at_ns)) {
             continue;
         }
         if (last[mark->other] == 0 || mark->at_ns - last[mark->other] > SPELL_NS) {
@@ -331,8 +329,8 @@ worst_second(SimWorld *world, const SimPeriod *period, bool bytes)
         OrrTime at = world->origin_ns + (OrrTime)i * ORR_NS_PER_S;
 
         if (second->nodes > 0 && sim_period_has(world, period, at)) {
-            worsen(&number,
-                   (int64_t)(bytes ? second->bytes : second->messages) / second->nodes, at, "");
+            worsen(&number, (int64_t)(bytes ? second->bytes : second->messages) / second->nodes,
+                   at, "");
         }
     }
     return number;

@@ -38,9 +38,9 @@ bool sim_check_requests(SimWorld *world, const SimSentence *check, OrrTime from,
 
 /* Whom `of ...` restricts operations to. */
 typedef struct SimFilter {
-    SimSet *set; /* endpoints, or NULL: all */
-    bool by_client; /* of who asked; otherwise of who answered */
-    uint32_t shard; /* of the key, or SIM_NONE */
+    SimSet *set;      /* endpoints, or NULL: all */
+    bool by_client;   /* of who asked; otherwise of who answered */
+    uint32_t shard;   /* of the key, or SIM_NONE */
     uint32_t cluster; /* of the key's fleet, or SIM_NONE */
 } SimFilter;
 SimFilter sim_filter_of(SimWorld *world, const SimSentence *check);

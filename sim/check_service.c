@@ -50,9 +50,9 @@ sim_filter_passes(const SimWorld *world, const SimFilter *filter, const SimCall 
     if (filter->set == NULL) {
         return true;
     }
-    return filter->by_client ? sim_clients_sits_in(world, call->client, filter->set)
-                             : call->node != SIM_NODE_NONE &&
-                                   sim_set_has(filter->set, call->node);
+    return filter->by_client
+               ? sim_clients_sits_in(world, call->client, filter->set)
+               : call->node != SIM_NODE_NONE && sim_set_has(filter->set, call->node);
 }
 
 /* ---- measures */
@@ -412,8 +412,8 @@ sim_check_requests(SimWorld *world, const SimSentence *check, OrrTime from, OrrT
         }
     }
     sim_filter_clear(&filter);
-    g_snprintf(why, (gulong)size,
-               "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " failed", failed, all);
+    g_snprintf(why, (gulong)size, "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " failed",
+               failed, all);
     return failed == 0;
 }
 

@@ -331,8 +331,8 @@ members_exactly(SimWorld *world, const SimSentence *check, const Why *why)
         OrrMemberView member;
         guint seen = 0;
 
-        for (size_t k = 0; fine && orr_node_member(world->hosts[viewer].node, k, &member) == ORR_OK;
-             k++) {
+        for (size_t k = 0;
+             fine && orr_node_member(world->hosts[viewer].node, k, &member) == ORR_OK; k++) {
             uint32_t node = sim_roster_index(world->names, SIM_ROSTER_NODE, &member.id);
 
             if (member.state == ORR_MEMBER_FORGOTTEN) {
@@ -378,8 +378,7 @@ uncovered(SimWorld *world, const SimSentence *check, const Why *why)
     uint32_t worst = 0;
 
     for (guint i = 0; i < viewers->len; i++) {
-        worst = MAX(worst,
-                    fresh_view(&world->hosts[sim_set_at(viewers, i)])->slots_uncovered);
+        worst = MAX(worst, fresh_view(&world->hosts[sim_set_at(viewers, i)])->slots_uncovered);
     }
     sim_set_free(viewers);
     return bound_holds(check, worst) || no(why, "%u slots are uncovered", worst);
@@ -448,8 +447,8 @@ node_state(SimWorld *world, const SimSentence *check, uint32_t node, const Why *
                   view != NULL ? view->current_epoch : 0);
     case SIM_CHECK_IS_PRIMARY:
         return (serves_now(world, node) &&
-                (shard == SIM_NONE || sim_roster_index(world->names, SIM_ROSTER_SHARD,
-                                                       &view->shard) == shard)) ||
+                (shard == SIM_NONE ||
+                 sim_roster_index(world->names, SIM_ROSTER_SHARD, &view->shard) == shard)) ||
                no(why, "%s does not serve as one", name);
     default: /* SIM_CHECK_IS_REPLICA */
         return (view != NULL && view->role == ORR_ROLE_REPLICA &&

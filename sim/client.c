@@ -231,8 +231,8 @@ make_words(SimWorld *world, SimClient *client, SimOperation kind, uint32_t key, 
            Words *words)
 {
     static const char *const names[SIM_OPERATIONS] = {
-        [SIM_DO_SET] = "SET",   [SIM_DO_GET] = "GET",         [SIM_DO_DEL] = "DEL",
-        [SIM_DO_HSET] = "HSET", [SIM_DO_HGET] = "HGET",       [SIM_DO_HDEL] = "HDEL",
+        [SIM_DO_SET] = "SET",        [SIM_DO_GET] = "GET",         [SIM_DO_DEL] = "DEL",
+        [SIM_DO_HSET] = "HSET",      [SIM_DO_HGET] = "HGET",       [SIM_DO_HDEL] = "HDEL",
         [SIM_DO_EXPIRE] = "PEXPIRE", [SIM_DO_HGETALL] = "HGETALL",
     };
     const SimFleet *spec = world->clients->fleets[client->fleet].spec;
@@ -310,8 +310,8 @@ outcome_of(const OrrRouterEffect *done)
     switch (done->outcome) {
     case ORR_ROUTED_ANSWERED:
         return done->bytes.size > 0 && done->bytes.data[0] != '-' ? SIM_OUTCOME_OK
-               : done->maybe_executed                              ? SIM_OUTCOME_UNKNOWN
-                                                                   : SIM_OUTCOME_REFUSED;
+               : done->maybe_executed                             ? SIM_OUTCOME_UNKNOWN
+                                                                  : SIM_OUTCOME_REFUSED;
     case ORR_ROUTED_REFUSED:
     case ORR_ROUTED_TIMED_OUT:
     case ORR_ROUTED_LOST:
@@ -382,8 +382,7 @@ on_read(SimWorld *world, SimClient *client, uint32_t key, uint32_t number)
         return false;
     }
     world->clients->misses++;
-    return spec->store != SIM_NONE &&
-           sim_store_fetch(world, spec->store, client->index, key);
+    return spec->store != SIM_NONE && sim_store_fetch(world, spec->store, client->index, key);
 }
 
 void
@@ -521,7 +520,8 @@ is_active(const SimWorld *world, const SimFleetState *fleet)
 {
     OrrTime now = sim_world_scenario_ns(world, world->now_ns);
 
-    return !world->clients->stopped && now >= fleet->spec->from_ns && now < fleet->spec->to_ns &&
+    return !world->clients->stopped && now >= fleet->spec->from_ns &&
+           now < fleet->spec->to_ns &&
            (fleet->spec->limit == 0 || fleet->begun < fleet->spec->limit);
 }
 
@@ -548,8 +548,8 @@ plan_arrival(SimWorld *world, uint32_t index)
     SimDistribution gap;
 
     if (fleet->rate <= 0 ||
-        sim_distribution_exponential(
-            (int64_t)((SimWide)ORR_NS_PER_S * 1000000 / fleet->rate), &gap) != ORR_OK) {
+        sim_distribution_exponential((int64_t)((SimWide)ORR_NS_PER_S * 1000000 / fleet->rate),
+                                     &gap) != ORR_OK) {
         fleet->arrival_event = SIM_NO_EVENT;
         return;
     }
@@ -606,13 +606,12 @@ sim_clients_begin(SimWorld *world)
             continue;
         }
         for (uint32_t k = 0; k < fleet->spec->clients * MAX(fleet->spec->workers, 1); k++) {
-            SimClient *client =
-                &self->clients[fleet->first_client + k % fleet->spec->clients];
+            SimClient *client = &self->clients[fleet->first_client + k % fleet->spec->clients];
 
-            sim_world_plan(world,
-                           start + (OrrTime)orr_rng_below(&client->rng,
-                                                          (uint64_t)(10 * ORR_NS_PER_MS)),
-                           SIM_EVENT_CLIENT, client->index, SIM_CLIENT_WORKER);
+            sim_world_plan(
+                world,
+                start + (OrrTime)orr_rng_below(&client->rng, (uint64_t)(10 * ORR_NS_PER_MS)),
+                SIM_EVENT_CLIENT, client->index, SIM_CLIENT_WORKER);
         }
     }
 }
@@ -622,8 +621,8 @@ on_fetched(SimWorld *world, SimClient *client, uint32_t key)
 {
     SimFleetState *fleet = &world->clients->fleets[client->fleet];
 
-    if (fleet->spec->mix[SIM_DO_HGET] == 0 && sim_history_key_client(world->history, key) ==
-                                                  client->index) {
+    if (fleet->spec->mix[SIM_DO_HGET] == 0 &&
+        sim_history_key_client(world->history, key) == client->index) {
         (void)sim_client_issue(world, client, SIM_DO_SET, key, false, false);
     }
     if (fleet->spec->rate == 0) {

@@ -6,7 +6,7 @@
 
 #include "distribution.h"
 
-#define KEY_TRIES 16u /* keys looked at to find one of which no write is under way */
+#define KEY_TRIES 16u      /* keys looked at to find one of which no write is under way */
 #define NAME_TRIES 200000u /* names tried for one key of a given shard */
 
 /* The slot of a key, or of a field where those decide. */
@@ -32,8 +32,8 @@ wants_slot(SimWorld *world, const SimFleet *spec, uint16_t slot)
         uint32_t shard = sim_target_shard(world, wanted[i]);
 
         if (shard != SIM_NONE &&
-            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT + slot] ==
-                shard) {
+            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT +
+                               slot] == shard) {
             return true;
         }
     }

@@ -63,7 +63,8 @@ sim_client_open(SimWorld *world, SimClient *client)
     config.hash_slot_by = world->scenario->settings.hash_slot_by;
     config.requests_max = ROUTER_REQUESTS_MAX;
     config.request_ns = spec->timeout_ns;
-    config.attempt_ns = spec->retries > 0 ? MIN(spec->timeout_ns, ATTEMPT_MAX_NS) : spec->timeout_ns;
+    config.attempt_ns =
+        spec->retries > 0 ? MIN(spec->timeout_ns, ATTEMPT_MAX_NS) : spec->timeout_ns;
     config.attempts_max = spec->retries + 6; /* redirections are attempts, too */
     config.retry_unanswered = spec->retries > 0;
     config.refresh_ns = spec->stale_map ? 0 : config.refresh_ns;

@@ -29,8 +29,7 @@ sim_clients_add_fleet(const SimWorld *world, uint32_t fleet, SimSet *set)
     const SimFleetState *state = &self->fleets[fleet];
 
     for (uint32_t i = 0; i < state->spec->clients; i++) {
-        sim_set_add(set,
-                    self->places[self->clients[state->first_client + i].place].endpoint);
+        sim_set_add(set, self->places[self->clients[state->first_client + i].place].endpoint);
     }
 }
 

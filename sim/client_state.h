@@ -13,7 +13,7 @@ typedef enum SimClientEvent {
     SIM_CLIENT_WORKER,  /* target: client; a worker has thought enough */
     SIM_CLIENT_FETCHED, /* target: client; arg[1]: key; the store has answered */
     SIM_CLIENT_PRELOAD, /* target: client; arg[1]: a key whose preload is to be repeated */
-    SIM_CLIENT_REFUSED,  /* target: client; arg[0] >> 8: the peer that it may not reach */
+    SIM_CLIENT_REFUSED, /* target: client; arg[0] >> 8: the peer that it may not reach */
 } SimClientEvent;
 
 /* An endpoint where clients sit. */
@@ -51,7 +51,7 @@ typedef struct SimClient {
     uint32_t preload_next; /* the next of its keys to be preloaded */
     uint32_t unique_count; /* unique keys written */
     uint32_t cluster;
-    GArray *own_keys;      /* of uint32_t: history keys that it wrote with SIM_KEYS_UNIQUE */
+    GArray *own_keys; /* of uint32_t: history keys that it wrote with SIM_KEYS_UNIQUE */
 } SimClient;
 
 typedef struct SimFleetState {
@@ -81,7 +81,7 @@ struct SimClients {
     uint32_t fleet_count;
     SimClient *clients;
     uint32_t client_count;
-    GHashTable *routes; /* connection -> SimRoute; looked up, never walked */
+    GHashTable *routes;    /* connection -> SimRoute; looked up, never walked */
     GByteArray *busy_keys; /* 1: a write of this key is under way */
     bool stopped;
     uint64_t under_way;

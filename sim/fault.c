@@ -78,9 +78,8 @@ tell_strike(SimWorld *world, const SimStrike *strike)
     if (strike->span.nodes->len > 0 && strike->span.nodes->len <= 8 && !named) {
         g_string_append(text, "  →");
         for (guint i = 0; i < strike->span.nodes->len; i++) {
-            g_string_append_printf(
-                text, " %s",
-                world->hosts[sim_set_at(strike->span.nodes, i)].spec->name);
+            g_string_append_printf(text, " %s",
+                                   world->hosts[sim_set_at(strike->span.nodes, i)].spec->name);
         }
     }
     sim_story_add(world->story, SIM_LINE_INJECTED, world->now_ns, text->str);
@@ -331,7 +330,8 @@ sim_faults_begin(SimWorld *world)
         }
     }
     if (scenario->settle.given) {
-        plan(world, sim_world_virtual_ns(world, scenario->settle.at_ns), SIM_FAULT_SETTLE, 0, 0);
+        plan(world, sim_world_virtual_ns(world, scenario->settle.at_ns), SIM_FAULT_SETTLE, 0,
+             0);
     }
     sim_triggers_begin(world);
     sim_chaos_begin(world);
@@ -351,8 +351,7 @@ sim_faults_new(SimWorld *world)
     self->tears = g_new0(SimTear, MAX(world->host_count, 1));
     self->strikes = g_ptr_array_new_with_free_func(free_strike);
     self->settled_ns = -1;
-    self->chaos_rng =
-        orr_rng_stream(world->options.seed, orr_bytes_of_string("chaos"));
+    self->chaos_rng = orr_rng_stream(world->options.seed, orr_bytes_of_string("chaos"));
     self->chaos_lines = g_new0(bool, MAX(scenario->chaos.line_count, 1));
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         SimActionState *state = &self->actions[i];

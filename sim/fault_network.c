@@ -37,9 +37,9 @@ lay(SimWorld *world, const SimStrike *strike, const SimSet *from, const SimSet *
     if (from->len == 0 || to->len == 0) {
         return;
     }
-    OrrStatus status = sim_network_add_rule(
-        world->network, world->now_ns, sim_strike_name(world, strike),
-        sim_set_selector(world, from), sim_set_selector(world, to), rule);
+    OrrStatus status =
+        sim_network_add_rule(world->network, world->now_ns, sim_strike_name(world, strike),
+                             sim_set_selector(world, from), sim_set_selector(world, to), rule);
 
     if (status != ORR_OK) {
         sim_story_addf(world->story, SIM_LINE_FAILED, world->now_ns,
@@ -183,8 +183,9 @@ static SimRule
 rule_of(const SimSentence *command)
 {
     const SimValue *amount = &command->part[SIM_PART_AMOUNT];
-    uint32_t ppm = amount->type == SIM_VALUE_NUMBER ? (uint32_t)CLAMP(amount->number, 0, 1000000)
-                                                    : 1000000;
+    uint32_t ppm = amount->type == SIM_VALUE_NUMBER
+                       ? (uint32_t)CLAMP(amount->number, 0, 1000000)
+                       : 1000000;
     SimMessageClass class = sim_sentence_has(command, SIM_PART_MESSAGE)
                                 ? (SimMessageClass)command->part[SIM_PART_MESSAGE].choice
                                 : SIM_MESSAGE_ALL;

@@ -2,8 +2,8 @@
 #include "fault_state.h"
 
 #include "client.h"
-#include <setting.h>
 #include "operator.h"
+#include <setting.h>
 
 /* ---- death and return */
 
@@ -159,8 +159,8 @@ start(SimWorld *world, SimStrike *strike, SimHost *host)
     if (primary != NULL && command->kind != SIM_COMMAND_JOIN) {
         SimSet *whom = sim_target_nodes(world, primary, &strike->rng, NULL);
 
-        host->config.replica_of = whom->len > 0 ? world->hosts[sim_set_at(whom, 0)].config.id
-                                                : ORR_ID_NONE;
+        host->config.replica_of =
+            whom->len > 0 ? world->hosts[sim_set_at(whom, 0)].config.id : ORR_ID_NONE;
         sim_set_free(whom);
     }
     sim_fault_restart(world, host, host->boots);
@@ -228,9 +228,8 @@ sim_faults_on_store(SimWorld *world, SimHost *host, const SimDiskOp *op)
         return false;
     }
     (void)sim_disk_submit(host->disk, world->now_ns, op);
-    cut.keep_size = tear->byte_given
-                        ? tear->byte
-                        : (size_t)orr_rng_below(&tear->rng, op->bytes.size + 1);
+    cut.keep_size =
+        tear->byte_given ? tear->byte : (size_t)orr_rng_below(&tear->rng, op->bytes.size + 1);
     g_snprintf(what, sizeof what, "at byte %zu of %zu of a write", cut.keep_size,
                op->bytes.size);
     sim_host_kill(host, true);
@@ -366,7 +365,8 @@ change_clock(SimWorld *world, SimStrike *strike, SimHost *host)
         bool wall = id == SIM_HOST_CLOCK_WALL;
         OrrStatus status;
 
-        if ((which == SIM_WHICH_CLOCK_WALL && !wall) || (which == SIM_WHICH_CLOCK_MONO && wall)) {
+        if ((which == SIM_WHICH_CLOCK_WALL && !wall) ||
+            (which == SIM_WHICH_CLOCK_MONO && wall)) {
             continue;
         }
         if (command->kind == SIM_COMMAND_CLOCK_DRIFT) {

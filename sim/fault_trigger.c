@@ -26,8 +26,7 @@ sim_triggers_begin(SimWorld *world)
         const SimWhen *when = &world->scenario->timeline[i].when;
 
         self->trigger_count += when->triggered;
-        self->state_trigger_count +=
-            when->triggered && when->trigger.kind == SIM_TRIGGER_CHECK;
+        self->state_trigger_count += when->triggered && when->trigger.kind == SIM_TRIGGER_CHECK;
     }
 }
 
@@ -72,8 +71,7 @@ holds(SimWorld *world, const SimSentence *trigger, uint32_t node, const OrrTrace
         return promotes(world, trace,
                         sim_target_shard(world, sim_sentence_target(trigger, SIM_PART_OF)));
     case SIM_TRIGGER_FAILED:
-        return trace->kind == ORR_TRACE_FAILED &&
-               means(world, trigger, SIM_PART_WHO, other) &&
+        return trace->kind == ORR_TRACE_FAILED && means(world, trigger, SIM_PART_WHO, other) &&
                means(world, trigger, SIM_PART_VIEW, node);
     case SIM_TRIGGER_SYNC_BEGINS:
         return trace->kind == ORR_TRACE_SYNC_FULL_BEGUN &&

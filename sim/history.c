@@ -237,9 +237,9 @@ const char *
 sim_operation_name(SimOperation kind)
 {
     static const char *const names[SIM_OPERATIONS] = {
-        [SIM_DO_ANY] = "any",         [SIM_DO_SET] = "set",       [SIM_DO_GET] = "get",
-        [SIM_DO_DEL] = "del",         [SIM_DO_HSET] = "hset",     [SIM_DO_HGET] = "hget",
-        [SIM_DO_HDEL] = "hdel",       [SIM_DO_HGETALL] = "hgetall", [SIM_DO_EXPIRE] = "expire",
+        [SIM_DO_ANY] = "any",   [SIM_DO_SET] = "set",         [SIM_DO_GET] = "get",
+        [SIM_DO_DEL] = "del",   [SIM_DO_HSET] = "hset",       [SIM_DO_HGET] = "hget",
+        [SIM_DO_HDEL] = "hdel", [SIM_DO_HGETALL] = "hgetall", [SIM_DO_EXPIRE] = "expire",
         [SIM_DO_CAS] = "cas",
     };
 

@@ -1,7 +1,7 @@
 /* history.h - what the clients saw: every operation, when, and what became of it.
  *
- * A key is written by one client only, one write after the other, and the value it writes is the
- * key's own counter: 1, 2, 3, ... So the final content of a key says exactly which of its
+ * A key is written by one client only, one write after the other, and the value it writes is
+ * the key's own counter: 1, 2, 3, ... So the final content of a key says exactly which of its
  * acknowledged writes are gone: those with a greater number. A deletion counts as a write.
  *
  *     acknowledged:  set 1   set 2   del 3   set 4   set 5
@@ -12,8 +12,8 @@
  * A write whose client gave up may be done later all the same, and then overwrite a newer one;
  * what is not there because of such a write is called ambiguous, not lost.
  *
- * The system's own account of what it dropped, the loss ledger, is kept beside it, and judged by
- * it: a lost write that the ledger does not list was lost in silence.
+ * The system's own account of what it dropped, the loss ledger, is kept beside it, and judged
+ * by it: a lost write that the ledger does not list was lost in silence.
  *
  * Memory: 48 bytes an operation. Threads: one at a time.
  */
@@ -57,14 +57,14 @@ typedef struct SimLedgerLine {
 
 /* What a key finally holds. */
 typedef struct SimFinal {
-    bool known;      /* false: nobody serves its slot at the end */
+    bool known; /* false: nobody serves its slot at the end */
     bool present;
     bool corrupt;    /* a value that nobody wrote */
     uint32_t number; /* when present */
 } SimFinal;
 
 typedef struct SimLoss {
-    size_t op;       /* the acknowledged write that is gone: its place in the history */
+    size_t op; /* the acknowledged write that is gone: its place in the history */
     bool in_ledger;
 } SimLoss;
 
@@ -131,8 +131,9 @@ typedef struct SimLosses {
     uint64_t keys_lost;    /* keys with a loss */
     uint64_t keys_corrupt; /* a value that nobody wrote */
     uint64_t keys_unknown; /* nobody serves them at the end: not judged */
-    uint64_t ambiguous;    /* not there, and perhaps overwritten by a late sending of an older one */
-    uint64_t returned;     /* deleted, acknowledged, and there again */
+    uint64_t
+        ambiguous; /* not there, and perhaps overwritten by a late sending of an older one */
+    uint64_t returned; /* deleted, acknowledged, and there again */
 } SimLosses;
 
 /* Compares the history with what is finally there, key by key in order; `on_loss` hears of each

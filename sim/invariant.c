@@ -34,9 +34,9 @@ struct SimInvariants {
     uint32_t *shard_server; /* by shard: the node that began to serve it last */
     uint32_t shard_count;
     GArray *episodes;
-    GHashTable *winners; /* (cluster or shard, epoch) -> node + 1; looked up, never walked */
-    GHashTable *votes;   /* (voter, epoch) -> candidate + 1 */
-    GHashTable *acting;  /* (shard, epoch) -> node + 1 */
+    GHashTable *winners;    /* (cluster or shard, epoch) -> node + 1; looked up, never walked */
+    GHashTable *votes;      /* (voter, epoch) -> candidate + 1 */
+    GHashTable *acting;     /* (shard, epoch) -> node + 1 */
     GHashTable *violations; /* check -> how often */
 };
 
@@ -96,11 +96,12 @@ node_name(const SimInvariants *self, uint32_t node)
 static const char *
 shard_name(const SimInvariants *self, uint32_t shard)
 {
-    return shard < self->shard_count ? sim_roster_text(self->names, SIM_ROSTER_SHARD, shard) : "?";
+    return shard < self->shard_count ? sim_roster_text(self->names, SIM_ROSTER_SHARD, shard)
+                                     : "?";
 }
 
 static void G_GNUC_PRINTF(4, 5)
-violate(SimInvariants *self, OrrTime now, SimSentenceKind check, const char *format, ...)
+    violate(SimInvariants *self, OrrTime now, SimSentenceKind check, const char *format, ...)
 {
     char text[TEXT_SIZE];
     gpointer key = GUINT_TO_POINTER((guint)check);
@@ -114,7 +115,8 @@ violate(SimInvariants *self, OrrTime now, SimSentenceKind check, const char *for
     self->sources.violated(check, now, text, self->sources.context);
 }
 
-/* The node that was first noted under (owner, epoch), after noting `node` if it is the first. */
+/* The node that was first noted under (owner, epoch), after noting `node` if it is the first.
+ */
 static uint32_t
 first_noted(GHashTable *table, uint32_t owner, uint64_t epoch, uint32_t node)
 {
@@ -170,8 +172,7 @@ static void
 close_episode(SimInvariants *self, Witness *witness, OrrTime at)
 {
     if (witness->episode != NO_EPISODE) {
-        SimEpisode *episode =
-            &g_array_index(self->episodes, SimEpisode, witness->episode);
+        SimEpisode *episode = &g_array_index(self->episodes, SimEpisode, witness->episode);
 
         episode->to_ns = MAX(at, episode->from_ns);
         witness->episode = NO_EPISODE;
@@ -184,8 +185,7 @@ close_episode(SimInvariants *self, Witness *witness, OrrTime at)
 static bool
 examine_slot(SimInvariants *self, OrrTime now, uint32_t node, uint16_t slot)
 {
-    Actor *actor =
-        &self->slots[(size_t)self->nodes[node].cluster * ORR_SLOT_COUNT + slot];
+    Actor *actor = &self->slots[(size_t)self->nodes[node].cluster * ORR_SLOT_COUNT + slot];
     Actor before = *actor;
     uint64_t version = 0;
     uint64_t ignored;
@@ -282,8 +282,7 @@ sim_invariants_look(SimInvariants *self, OrrTime now, uint32_t node, const OrrNo
         witness->lease_end_ns = lease_end_ns;
         open_episode(self, now, node, view->shard_epoch);
     } else {
-        SimEpisode *episode =
-            &g_array_index(self->episodes, SimEpisode, witness->episode);
+        SimEpisode *episode = &g_array_index(self->episodes, SimEpisode, witness->episode);
 
         if (episode->epoch != view->shard_epoch || shard_before != witness->shard) {
             close_episode(self, witness, now);

@@ -8,9 +8,9 @@
  * the moments when processes die. So a test feeds facts that no healthy cluster makes, and sees
  * each check fail.
  *
- * A node that serves has an episode: from its first look as a serving primary, to the end of its
- * lease, its fencing, its death. Slots are examined when an episode begins or its slots change:
- * whoever served one of them before must not do so any more.
+ * A node that serves has an episode: from its first look as a serving primary, to the end of
+ * its lease, its fencing, its death. Slots are examined when an episode begins or its slots
+ * change: whoever served one of them before must not do so any more.
  *
  *     n1  |====== episode ======|lease over
  *     n4                            |====== the next: no overlap ...
@@ -34,7 +34,7 @@ typedef struct SimEpisode {
     uint32_t node;
     uint64_t epoch; /* of the shard */
     OrrTime from_ns;
-    OrrTime to_ns; /* ORR_NEVER while it lasts */
+    OrrTime to_ns;  /* ORR_NEVER while it lasts */
     uint32_t slots; /* owned when it began */
 } SimEpisode;
 
@@ -69,7 +69,8 @@ void sim_invariants_trace(SimInvariants *invariants, OrrTime now, uint32_t node,
                           const OrrTrace *trace);
 /* The process is gone or given no processor: it serves nothing. */
 void sim_invariants_gone(SimInvariants *invariants, OrrTime now, uint32_t node);
-/* Its disk was emptied: what it promised is unknown to it, so nothing is compared with before. */
+/* Its disk was emptied: what it promised is unknown to it, so nothing is compared with before.
+ */
 void sim_invariants_wiped(SimInvariants *invariants, uint32_t node);
 /* Closes what is still going on; for the end of a run. */
 void sim_invariants_finish(SimInvariants *invariants, OrrTime now);

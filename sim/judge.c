@@ -299,8 +299,8 @@ void
 sim_judge_on_change(SimWorld *world, SimHost *host)
 {
     const OrrNodeView *view = sim_host_view(host);
-    OrrTime lease_end = sim_clock_virtual_of_mono(&host->clock, world->now_ns,
-                                                  view->lease_until_ns);
+    OrrTime lease_end =
+        sim_clock_virtual_of_mono(&host->clock, world->now_ns, view->lease_until_ns);
     bool moved = host->slots_moved;
 
     host->slots_moved = false;
@@ -476,8 +476,7 @@ poll_state(SimWorld *world, uint32_t index)
     SimSentence agree = {.kind = SIM_CHECK_VIEWS_AGREE};
     bool measures = item->check->kind == SIM_CHECK_AGREEMENT_TIME;
     char note[NOTE_SIZE] = "";
-    bool holds =
-        sim_check_state(world, measures ? &agree : item->check, note, sizeof note);
+    bool holds = sim_check_state(world, measures ? &agree : item->check, note, sizeof note);
 
     if (holds && item->true_since_ns < 0) {
         item->true_since_ns = world->now_ns;
@@ -504,7 +503,8 @@ poll_state(SimWorld *world, uint32_t index)
     }
 }
 
-/* A number with a deadline: "writes lost = 0 within ..." makes no sense, so it is looked at then.
+/* A number with a deadline: "writes lost = 0 within ..." makes no sense, so it is looked at
+ * then.
  */
 static void
 poll_number(SimWorld *world, Item *item)

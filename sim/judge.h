@@ -20,9 +20,9 @@ SimJudge *sim_judge_new(SimWorld *world);
 void sim_judge_free(SimJudge *judge);
 
 /* ------- told by the world */
-void sim_judge_begin(SimWorld *world);                     /* the scenario's clock starts */
-void sim_judge_on_change(SimWorld *world, SimHost *host);  /* its view moved */
-void sim_judge_on_gone(SimWorld *world, SimHost *host);    /* it stopped, or pauses */
+void sim_judge_begin(SimWorld *world);                    /* the scenario's clock starts */
+void sim_judge_on_change(SimWorld *world, SimHost *host); /* its view moved */
+void sim_judge_on_gone(SimWorld *world, SimHost *host);   /* it stopped, or pauses */
 void sim_judge_on_trace(SimWorld *world, SimHost *host, const OrrTrace *trace);
 void sim_judge_on_event(SimWorld *world, const SimEvent *event); /* SIM_EVENT_CHECK */
 /* An invariant does not hold: a SimViolationFunc, `context` is the world. */
@@ -66,11 +66,11 @@ sim_bound_holds(const SimBound *bound, int64_t value)
 /* A shard lost the node that served it, and was (or was not) served again. */
 typedef struct SimOutage {
     uint32_t shard;
-    uint32_t from; /* node that served before */
-    uint32_t to;   /* node that served next, or SIM_NONE */
-    OrrTime lost_ns;   /* the fault that hit it, or the end of its service */
+    uint32_t from;      /* node that served before */
+    uint32_t to;        /* node that served next, or SIM_NONE */
+    OrrTime lost_ns;    /* the fault that hit it, or the end of its service */
     OrrTime stopped_ns; /* the end of its service */
-    OrrTime served_ns; /* ORR_NEVER: not again */
+    OrrTime served_ns;  /* ORR_NEVER: not again */
 } SimOutage;
 
 /* One decision that numbers are made of. */
@@ -91,21 +91,21 @@ typedef struct SimSecond {
 } SimSecond;
 
 typedef struct SimTally {
-    GArray *marks;   /* of SimMark, in order of time: not of WRITE_DROPPED */
-    GArray *seconds; /* of SimSecond, from the scenario's 0 on */
-    GArray *outages; /* of SimOutage; after the end */
-    uint32_t *syncs_out;  /* by node: full copies under way out of it */
+    GArray *marks;       /* of SimMark, in order of time: not of WRITE_DROPPED */
+    GArray *seconds;     /* of SimSecond, from the scenario's 0 on */
+    GArray *outages;     /* of SimOutage; after the end */
+    uint32_t *syncs_out; /* by node: full copies under way out of it */
     uint32_t syncs_peak;
-    uint64_t reached;     /* bit per SimReached */
-    uint64_t memory_peak; /* bytes of keys and values of any node */
-    SimLosses losses;     /* after the end */
-    GArray *lost;         /* of SimLoss; after the end */
+    uint64_t reached;       /* bit per SimReached */
+    uint64_t memory_peak;   /* bytes of keys and values of any node */
+    SimLosses losses;       /* after the end */
+    GArray *lost;           /* of SimLoss; after the end */
     uint64_t lost_silently; /* not in the ledger, although whoever took them lives */
-    uint64_t nil_reads;   /* acknowledged, not removed, and read as nil */
-    uint64_t stale_reads; /* an older value than was acknowledged before */
-    GArray *returned;     /* of size_t: reads that found a deleted key */
-    OrrTime ttl_error_ns; /* the worst */
-    GArray *keys_gone;    /* of uint32_t: acknowledged, never removed, and nobody has them */
+    uint64_t nil_reads;     /* acknowledged, not removed, and read as nil */
+    uint64_t stale_reads;   /* an older value than was acknowledged before */
+    GArray *returned;       /* of size_t: reads that found a deleted key */
+    OrrTime ttl_error_ns;   /* the worst */
+    GArray *keys_gone;      /* of uint32_t: acknowledged, never removed, and nobody has them */
 } SimTally;
 
 /* The tally is told: judge_tally.c. */

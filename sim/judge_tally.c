@@ -162,8 +162,7 @@ note_ttl(SimTally *tally, const SimHistory *history, const SimCall *call)
     if (expires == 0) {
         return;
     }
-    if (call->number != 0 && call->invoked_ns > expires &&
-        call->number >= call->expected) {
+    if (call->number != 0 && call->invoked_ns > expires && call->number >= call->expected) {
         error = call->invoked_ns - expires;
     } else if (call->number == 0 && call->done_ns < expires && call->expected != 0 &&
                sim_history_acknowledged(history, call->key) == call->expected) {
@@ -262,8 +261,9 @@ find_outages(SimWorld *world, uint32_t shard)
         }
         if (last != NULL && episode->from_ns > world->origin_ns &&
             (episode->node != last->node || episode->from_ns > last->to_ns)) {
-            SimOutage outage = {shard, last->node, episode->node, loss_of(world, last),
-                                last->to_ns, episode->from_ns};
+            SimOutage outage = {shard,         last->node,
+                                episode->node, loss_of(world, last),
+                                last->to_ns,   episode->from_ns};
 
             g_array_append_val(tally->outages, outage);
         }
@@ -272,8 +272,8 @@ find_outages(SimWorld *world, uint32_t shard)
         }
     }
     if (last != NULL && last->to_ns < world->now_ns) {
-        SimOutage outage = {shard,         last->node,  SIM_NONE,
-                            loss_of(world, last), last->to_ns, ORR_NEVER};
+        SimOutage outage = {shard,       last->node, SIM_NONE, loss_of(world, last),
+                            last->to_ns, ORR_NEVER};
 
         g_array_append_val(tally->outages, outage);
     }
@@ -341,8 +341,8 @@ final_of(uint32_t key, void *context)
         return final;
     }
     const OrrKeyspace *keyspace = orr_node_keyspace(world->hosts[owner].node);
-    int64_t wall = orr_node_cluster_ms(world->hosts[owner].node,
-                                       sim_host_now(&world->hosts[owner]));
+    int64_t wall =
+        orr_node_cluster_ms(world->hosts[owner].node, sim_host_now(&world->hosts[owner]));
 
     status = field != NULL
                  ? orr_keyspace_get_field(keyspace, slot, orr_bytes(text, size),
@@ -411,8 +411,8 @@ sim_tally_finish(SimWorld *world)
     }
     finals.owner = g_new(uint32_t, (size_t)world->scenario->cluster_count * ORR_SLOT_COUNT);
     find_owners(&finals);
-    tally->losses = sim_history_judge(world->history, world->now_ns, final_of, &finals, on_loss,
-                                      &finals);
+    tally->losses =
+        sim_history_judge(world->history, world->now_ns, final_of, &finals, on_loss, &finals);
     find_gone_keys(&finals);
     if (world->torn_writes > 0) {
         reach(tally, SIM_REACHED_TORN_WRITE);

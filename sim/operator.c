@@ -14,9 +14,9 @@ deliver(SimHost *host, const GString *text)
     uint64_t client = SIM_OPERATOR_FIRST + host->world->operators++;
     OrrEvent up = {.type = ORR_EVENT_LINK,
                    .link = {.state = ORR_LINK_CLIENT_UP, .client = client}};
-    OrrEvent request = {.type = ORR_EVENT_REQUEST,
-                        .request = {.client = client,
-                                    .bytes = orr_bytes(text->str, text->len)}};
+    OrrEvent request = {
+        .type = ORR_EVENT_REQUEST,
+        .request = {.client = client, .bytes = orr_bytes(text->str, text->len)}};
 
     sim_host_deliver(host, &up);
     sim_host_deliver(host, &request);

@@ -10,7 +10,8 @@
 
 #define SIM_OPERATOR_FIRST (UINT64_C(1) << 62) /* client numbers from here on are operators */
 
-/* Sends the words, as RESP, to the node. Words that name a node of the scenario become its id. */
+/* Sends the words, as RESP, to the node. Words that name a node of the scenario become its id.
+ */
 void sim_operator_send(SimWorld *world, SimHost *host, const char *const *words, size_t count);
 /* The same for a line as one would type it; `name`s of nodes become ids. */
 void sim_operator_send_line(SimWorld *world, SimHost *host, const char *line);

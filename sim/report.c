@@ -1,5 +1,5 @@
-#include "client.h"
 #include "report.h"
+#include "client.h"
 
 #include <glib.h>
 #include <inttypes.h>

@@ -97,8 +97,11 @@ sim_json_on_story(SimLineKind kind, OrrTime at_ns, const OrrTrace *trace, const 
 
 static const char *const VERDICTS[] = {"held", "failed", "undecided", "skipped"};
 static const char *const UNITS[] = {
-    [SIM_UNIT_COUNT] = "count", [SIM_UNIT_NS] = "ns",     [SIM_UNIT_PPM] = "ppm",
-    [SIM_UNIT_BYTES] = "bytes", [SIM_UNIT_RATE] = "per 1000000 s",
+    [SIM_UNIT_COUNT] = "count",
+    [SIM_UNIT_NS] = "ns",
+    [SIM_UNIT_PPM] = "ppm",
+    [SIM_UNIT_BYTES] = "bytes",
+    [SIM_UNIT_RATE] = "per 1000000 s",
 };
 
 void

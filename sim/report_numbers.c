@@ -51,7 +51,8 @@ print_writes(FILE *out, const SimWorld *world)
             " of them in the ledger (%zu lines)\n",
             losses->acknowledged, losses->lost, losses->lost_in_ledger,
             sim_history_ledger_count(world->history));
-    if (losses->ambiguous + losses->returned + losses->keys_corrupt + losses->keys_unknown > 0) {
+    if (losses->ambiguous + losses->returned + losses->keys_corrupt + losses->keys_unknown >
+        0) {
         fprintf(out,
                 "               %" PRIu64 " ambiguous, %" PRIu64 " deletions undone, %" PRIu64
                 " keys corrupt, %" PRIu64 " keys with no owner\n",
@@ -60,7 +61,8 @@ print_writes(FILE *out, const SimWorld *world)
     }
     if (tally->nil_reads + tally->stale_reads > 0) {
         fprintf(out,
-                "  reads        %" PRIu64 " found nothing where a write was acknowledged, %" PRIu64
+                "  reads        %" PRIu64
+                " found nothing where a write was acknowledged, %" PRIu64
                 " found an older value\n",
                 tally->nil_reads, tally->stale_reads);
     }
@@ -77,7 +79,8 @@ print_outages(FILE *out, const SimWorld *world)
         char time[64];
 
         sim_report_time(world, outage->lost_ns, lost, sizeof lost);
-        fprintf(out, "  shard %-6s lost %s at %s s, ", world->scenario->shards[outage->shard].name,
+        fprintf(out, "  shard %-6s lost %s at %s s, ",
+                world->scenario->shards[outage->shard].name,
                 world->hosts[outage->from].spec->name, lost);
         if (outage->to == SIM_NONE) {
             fprintf(out, "never served again\n");

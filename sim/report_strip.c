@@ -169,7 +169,8 @@ sim_report_strips(FILE *out, SimWorld *world, bool color)
 
     sim_report_time(world, window.from_ns, from, sizeof from);
     sim_report_time(world, window.to_ns, to, sizeof to);
-    fprintf(out, "\nwho served, %s s to %s s (a column is %.3g s; '.' nobody, '!' more than one)\n",
+    fprintf(out,
+            "\nwho served, %s s to %s s (a column is %.3g s; '.' nobody, '!' more than one)\n",
             from, to, (double)(window.to_ns - window.from_ns) / 1e9 / COLUMNS);
     if (world->scenario->shard_count <= SHARDS_SHOWN) {
         for (uint32_t shard = 0; shard < world->scenario->shard_count; shard++) {

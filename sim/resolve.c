@@ -194,9 +194,9 @@ votes_now(SimWorld *world, const SimHost *host)
         return host->process != SIM_PROCESS_ABSENT;
     }
     /* a primary whose process is dead is a voter all the same */
-    return sim_host_runs(host) ? is_primary_now(world, host)
-                               : host->view.role == ORR_ROLE_PRIMARY &&
-                                     host->process != SIM_PROCESS_ABSENT;
+    return sim_host_runs(host)
+               ? is_primary_now(world, host)
+               : host->view.role == ORR_ROLE_PRIMARY && host->process != SIM_PROCESS_ABSENT;
 }
 
 static bool

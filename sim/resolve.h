@@ -1,7 +1,7 @@
 /* resolve.h - whom a sentence means at this moment: from roles and sites to endpoints.
  *
- * A set is a sorted array of endpoint numbers without repetitions. Nodes come first, so a number
- * below host_count is a node's, and the others are places where clients sit.
+ * A set is a sorted array of endpoint numbers without repetitions. Nodes come first, so a
+ * number below host_count is a node's, and the others are places where clients sit.
  */
 #ifndef SIM_RESOLVE_H
 #define SIM_RESOLVE_H

@@ -1,4 +1,5 @@
-/* roster.h - the nodes, shards and clusters of a run: a short name, a number and an id for each.
+/* roster.h - the nodes, shards and clusters of a run: a short name, a number and an id for
+ * each.
  *
  * People read "n1" and "shard a", machines compare 160-bit ids. An id made here begins with the
  * thing's number, so ids order as a scenario lists its nodes (which lowest-id rules rely on),

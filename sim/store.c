@@ -66,14 +66,12 @@ sim_store_fetch(SimWorld *world, uint32_t store, uint32_t client, uint32_t key)
 {
     struct SimStores *self = world->clients->stores;
     Store *it = &self->stores[store];
-    OrrTime service =
-        it->spec->capacity > 0
-            ? (OrrTime)((SimWide)ORR_NS_PER_S * 1000000 / it->spec->capacity)
-            : 0;
+    OrrTime service = it->spec->capacity > 0
+                          ? (OrrTime)((SimWide)ORR_NS_PER_S * 1000000 / it->spec->capacity)
+                          : 0;
     OrrTime start = MAX(it->free_at_ns, world->now_ns);
-    SimEvent event = {.kind = SIM_EVENT_CLIENT,
-                      .target = client,
-                      .arg = {SIM_CLIENT_FETCHED, key}};
+    SimEvent event = {
+        .kind = SIM_EVENT_CLIENT, .target = client, .arg = {SIM_CLIENT_FETCHED, key}};
 
     self->fetches++;
     count_second(world, self);
@@ -83,8 +81,7 @@ sim_store_fetch(SimWorld *world, uint32_t store, uint32_t client, uint32_t key)
         return false;
     }
     it->free_at_ns = start + service;
-    event.at_ns =
-        start + service + MAX(sim_distribution_sample(&it->latency, &it->rng), 0);
+    event.at_ns = start + service + MAX(sim_distribution_sample(&it->latency, &it->rng), 0);
     sim_queue_schedule(world->queue, &event);
     return true;
 }

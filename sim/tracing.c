@@ -187,8 +187,7 @@ digest_effect(SimWorld *world, const OrrEffect *effect)
                          hash_bytes(effect->store.bytes) ^ effect->store.op);
         break;
     case ORR_EFFECT_REPLY:
-        sim_world_digest(world, 0x300 ^ effect->reply.client,
-                         hash_bytes(effect->reply.bytes));
+        sim_world_digest(world, 0x300 ^ effect->reply.client, hash_bytes(effect->reply.bytes));
         break;
     case ORR_EFFECT_TRACE:
         sim_world_digest(world, 0x400 + (uint64_t)effect->trace.kind,

@@ -10,8 +10,8 @@
  * effects in the same order and by the same names. What a world knows is open to the modules
  * that judge and tell (check_*.c, report_*.c), and changed by world_*.c, fault_*.c, client_*.c.
  *
- * Time: virtual ns since the nodes booted. A scenario's 0 is `origin_ns`: where nodes begin as a
- * formed cluster, that is when they agree and the preload is done.
+ * Time: virtual ns since the nodes booted. A scenario's 0 is `origin_ns`: where nodes begin as
+ * a formed cluster, that is when they agree and the preload is done.
  *
  * Memory: belongs to the world. Threads: one at a time.
  */
@@ -25,9 +25,9 @@
 #include "disk.h"
 #include "history.h"
 #include "invariant.h"
-#include "roster.h"
 #include "network.h"
 #include "queue.h"
+#include "roster.h"
 #include "scenario.h"
 #include "story.h"
 
@@ -35,11 +35,11 @@ typedef struct SimWorld SimWorld;
 __extension__ typedef __int128 SimWide; /* for products of times */
 
 typedef enum SimProcess {
-    SIM_PROCESS_ABSENT,  /* a spare that has not joined */
+    SIM_PROCESS_ABSENT, /* a spare that has not joined */
     SIM_PROCESS_RUNNING,
-    SIM_PROCESS_PAUSED,  /* alive, but given no processor */
-    SIM_PROCESS_DEAD,    /* its host lives and refuses connections */
-    SIM_PROCESS_OFF,     /* the host is without power: silence */
+    SIM_PROCESS_PAUSED, /* alive, but given no processor */
+    SIM_PROCESS_DEAD,   /* its host lives and refuses connections */
+    SIM_PROCESS_OFF,    /* the host is without power: silence */
 } SimProcess;
 
 /* Events that wait for a busy processor, in order. */
@@ -54,8 +54,8 @@ typedef struct SimInbox {
 #define SIM_BOOT (1u << 29)         /* the host in the other bits boots */
 #define SIM_PHASE_TICK (1u << 30)   /* of a WORLD event's target: look whether all is formed */
 
-#define SIM_INBOXES 2u                  /* CONTROL frames have a lane of their own */
-#define SIM_INBOX_MAX (256u << 20)      /* bytes; beyond that frames are dropped */
+#define SIM_INBOXES 2u             /* CONTROL frames have a lane of their own */
+#define SIM_INBOX_MAX (256u << 20) /* bytes; beyond that frames are dropped */
 
 /* One node with its host. */
 typedef struct SimHost {
@@ -83,12 +83,12 @@ typedef struct SimHost {
     OrrTime deadline_ns; /* virtual; ORR_NEVER: none is planned */
     /* what checks saw last */
     uint64_t change;
-    OrrNodeView view; /* as of the last change */
-    bool dirty;       /* the view is to be read again */
-    OrrTime struck_ns;   /* the last fault that hit it began then; -1: none did */
-    OrrTime stopped_ns;  /* when its process died last */
-    bool slots_moved;    /* its own slots may be others than at the last look */
-    uint64_t keys_seen;  /* that it held when the judge looked last */
+    OrrNodeView view;   /* as of the last change */
+    bool dirty;         /* the view is to be read again */
+    OrrTime struck_ns;  /* the last fault that hit it began then; -1: none did */
+    OrrTime stopped_ns; /* when its process died last */
+    bool slots_moved;   /* its own slots may be others than at the last look */
+    uint64_t keys_seen; /* that it held when the judge looked last */
     /* running totals of earlier boots */
     OrrNodeView before;
 } SimHost;
@@ -136,10 +136,10 @@ struct SimWorld {
     bool never_formed;
     uint64_t messages_before; /* sent until the last full second */
     uint64_t bytes_before;
-    bool split_seen; /* two nodes disagreed about an owner or a verdict */
+    bool split_seen;          /* two nodes disagreed about an owner or a verdict */
     uint32_t moved_addresses; /* new ones given so far */
     uint64_t torn_writes;
-    uint64_t operators;    /* operators' connections so far */
+    uint64_t operators;   /* operators' connections so far */
     uint32_t *by_address; /* address number -> host index, SIM_NONE for nobody */
     uint32_t address_count;
 };

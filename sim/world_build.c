@@ -179,7 +179,8 @@ give_slots(SimHost *host, const uint32_t *owner, uint32_t shard)
 
 /* ---- hosts */
 
-/* Where a node looks for the others first: everybody of a small cluster, some of a large one. */
+/* Where a node looks for the others first: everybody of a small cluster, some of a large one.
+ */
 static void
 give_seeds(SimHost *host)
 {
@@ -243,7 +244,8 @@ disk_rule(SimWorld *world, uint32_t host)
     return rule;
 }
 
-/* A range that a clock cannot have is refused by the reader of the scenario, or ignored here. */
+/* A range that a clock cannot have is refused by the reader of the scenario, or ignored here.
+ */
 static void
 apply_clock(SimHost *host, const SimClockRule *rule, OrrRng *rng)
 {
@@ -451,9 +453,9 @@ rule_of(const SimLinkSpec *spec)
         unsigned given;
         uint32_t field;
     } fields[] = {
-        {SIM_LINK_LATENCY, SIM_RULE_LATENCY}, {SIM_LINK_LOSS, SIM_RULE_LOSS},
+        {SIM_LINK_LATENCY, SIM_RULE_LATENCY},     {SIM_LINK_LOSS, SIM_RULE_LOSS},
         {SIM_LINK_DUPLICATE, SIM_RULE_DUPLICATE}, {SIM_LINK_REORDER, SIM_RULE_REORDER},
-        {SIM_LINK_CORRUPT, SIM_RULE_CORRUPT}, {SIM_LINK_BANDWIDTH, SIM_RULE_BANDWIDTH},
+        {SIM_LINK_CORRUPT, SIM_RULE_CORRUPT},     {SIM_LINK_BANDWIDTH, SIM_RULE_BANDWIDTH},
         {SIM_LINK_QUEUE, SIM_RULE_QUEUE},
     };
 
@@ -471,8 +473,7 @@ rule_of(const SimLinkSpec *spec)
 static void
 lay_rule(SimWorld *world, SimSelector from, SimSelector to, const SimRule *rule)
 {
-    OrrStatus status =
-        sim_network_add_rule(world->network, 0, SIM_NOT_A_FAULT, from, to, rule);
+    OrrStatus status = sim_network_add_rule(world->network, 0, SIM_NOT_A_FAULT, from, to, rule);
 
     g_assert(status == ORR_OK);
 }

@@ -56,8 +56,8 @@ static void
 plan_deadline(SimHost *host)
 {
     SimWorld *world = host->world;
-    OrrTime at = sim_clock_virtual_of_mono(&host->clock, world->now_ns,
-                                           orr_node_deadline(host->node));
+    OrrTime at =
+        sim_clock_virtual_of_mono(&host->clock, world->now_ns, orr_node_deadline(host->node));
 
     if (at != ORR_NEVER && at <= world->now_ns) {
         at = world->now_ns + 1; /* at once, and yet time goes on */
@@ -69,8 +69,7 @@ plan_deadline(SimHost *host)
         (void)sim_queue_cancel(world->queue, host->deadline_event);
     }
     host->deadline_ns = at;
-    host->deadline_event =
-        sim_world_plan(world, at, SIM_EVENT_DEADLINE, host->index, 0);
+    host->deadline_event = sim_world_plan(world, at, SIM_EVENT_DEADLINE, host->index, 0);
 }
 
 static void
@@ -134,9 +133,8 @@ note_lease(SimHost *host)
         return;
     }
     host->view.lease_until_ns = lease;
-    sim_invariants_renew(
-        host->world->invariants, host->index,
-        sim_clock_virtual_of_mono(&host->clock, host->world->now_ns, lease));
+    sim_invariants_renew(host->world->invariants, host->index,
+                         sim_clock_virtual_of_mono(&host->clock, host->world->now_ns, lease));
 }
 
 static void
@@ -164,8 +162,8 @@ step(SimHost *host, const OrrEvent *event)
     status = orr_node_step(host->node, sim_host_now(host), event, world->effects);
     world->steps++;
     if (event->type == ORR_EVENT_BOOT && status != ORR_OK) {
-        sim_story_addf(world->story, SIM_LINE_DECIDED, world->now_ns,
-                       "%s does not start: %s", host->spec->name, orr_status_name(status));
+        sim_story_addf(world->story, SIM_LINE_DECIDED, world->now_ns, "%s does not start: %s",
+                       host->spec->name, orr_status_name(status));
     }
     perform(host, world->effects);
     if (!sim_host_runs(host)) {
@@ -284,7 +282,8 @@ inbox_take(SimInbox *inbox, OrrEvent *event)
     return true;
 }
 
-/* The work on `event`, first in line, begins when the processor is free, and ends so much later.
+/* The work on `event`, first in line, begins when the processor is free, and ends so much
+ * later.
  */
 static void
 plan_processor(SimHost *host, const OrrEvent *event)
@@ -292,8 +291,8 @@ plan_processor(SimHost *host, const OrrEvent *event)
     if (host->processor_event == SIM_NO_EVENT) {
         host->busy_until_ns =
             MAX(host->busy_until_ns, host->world->now_ns) + cost_of(host, event);
-        host->processor_event = sim_world_plan(host->world, host->busy_until_ns,
-                                               SIM_EVENT_WORLD, host->index, 0);
+        host->processor_event =
+            sim_world_plan(host->world, host->busy_until_ns, SIM_EVENT_WORLD, host->index, 0);
     }
 }
 
@@ -320,9 +319,9 @@ void
 sim_host_deliver(SimHost *host, const OrrEvent *event)
 {
     OrrTime now = host->world->now_ns;
-    bool control = (event->type == ORR_EVENT_RECEIVED &&
-                    event->received.lane == ORR_LANE_CONTROL) ||
-                   event->type == ORR_EVENT_STORED;
+    bool control =
+        (event->type == ORR_EVENT_RECEIVED && event->received.lane == ORR_LANE_CONTROL) ||
+        event->type == ORR_EVENT_STORED;
 
     if (host->node == NULL) {
         return;
@@ -438,8 +437,8 @@ perform_trace(SimHost *host, const OrrEffect *effect)
     const OrrTrace *trace = &effect->trace;
 
     if (trace->kind == ORR_TRACE_WRITE_DROPPED) {
-        sim_history_ledger_add(world->history, trace->text, trace->epoch,
-                               (int64_t)trace->value, (uint16_t)host->index, world->now_ns);
+        sim_history_ledger_add(world->history, trace->text, trace->epoch, (int64_t)trace->value,
+                               (uint16_t)host->index, world->now_ns);
     } else {
         sim_story_decide(world->story, world->now_ns, host->index, trace);
     }

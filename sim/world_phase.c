@@ -1,4 +1,5 @@
-/* From boot to the scenario's 0: nodes find each other, the preload is written, copies catch up.
+/* From boot to the scenario's 0: nodes find each other, the preload is written, copies catch
+ * up.
  *
  *     boot --formed--> preload --written and copied--> the scenario's 0
  *

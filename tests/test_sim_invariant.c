@@ -1,4 +1,5 @@
-/* Each check of the invariants, fed with facts that no healthy cluster makes, and seen to fail. */
+/* Each check of the invariants, fed with facts that no healthy cluster makes, and seen to fail.
+ */
 #include "check.h"
 
 #include <invariant.h>
@@ -233,9 +234,9 @@ test_epochs_that_go_down_are_seen(void)
 }
 
 static const Test TESTS[] = {
-    TEST(test_a_clean_failover_passes),    TEST(test_an_episode_ends_with_its_lease),
+    TEST(test_a_clean_failover_passes),      TEST(test_an_episode_ends_with_its_lease),
     TEST(test_two_servers_at_once_are_seen), TEST(test_one_version_has_one_owner),
-    TEST(test_two_winners_are_seen),       TEST(test_two_votes_are_seen),
+    TEST(test_two_winners_are_seen),         TEST(test_two_votes_are_seen),
     TEST(test_epochs_that_go_down_are_seen),
 };
 
