@@ -1,98 +1,54 @@
-#include "placement/bits.h"
+#include <orrery/ketama.h>
+
 #include "placement/circle.h"
 #include "placement/md5.h"
 
-#include <math.h>
-
-#define DIGEST_POINTS 4u      /* one point from each four bytes of a digest */
-#define MEMCACHED_PORT 11211u /* left out of what libmemcached hashes */
 #define BATCH 64u
 
-/* RJ/ketama, ketama.c, ketama_create_continuum(): the share in float, the product in double,
- * and floorf() takes it as a float again. */
-static uint32_t
-digests_libketama(uint32_t weight, uint64_t total, uint32_t count)
-{
-    float share = (float)weight / (float)total;
-    double digests = (double)share * 40.0 * (double)(float)count;
-
-    return (uint32_t)floorf((float)digests);
-}
-
-/* libmemcached 1.1.4, hosts.cc, update_continuum(): all in float, and a little more so that
- * equal servers do not fall below 40. */
-static uint32_t
-digests_libmemcached(uint32_t weight, uint64_t total, uint32_t count)
-{
-    float share = (float)weight / (float)total;
-    float digests = share * 160.0f / 4.0f * (float)count + 0.0000000001f;
-
-    return (uint32_t)floorf(digests);
-}
-
-/* hashring 3.2, index.js, continuum(): JavaScript has only double. */
-static uint32_t
-digests_hashring(uint32_t weight, uint64_t total, uint32_t count)
-{
-    return (uint32_t)floor((double)weight / (double)total * 40.0 * (double)count);
-}
-
 static void
-count_points(const OrrPlacement *placement, uint32_t *counts,
-             uint32_t (*digests)(uint32_t, uint64_t, uint32_t))
+count_points(const OrrPlacement *placement, OrrKetamaDialect dialect, uint32_t *counts)
 {
     for (uint32_t i = 0; i < placement->count; i++) {
         uint32_t number = placement->by_age[i];
         uint32_t weight = placement->nodes[number].weight;
 
         /* Nodes of weight 0 are no servers: the references have none. */
-        counts[number] = weight == 0 ? 0
-                                     : DIGEST_POINTS * digests(weight, placement->total_weight,
-                                                               placement->eligible);
+        if (weight != 0) {
+            counts[number] = ORR_KETAMA_DIGEST_POINTS *
+                             orr_ketama_digests(dialect, weight, placement->total_weight,
+                                                placement->eligible);
+        }
     }
 }
 
 static void
 count_libketama(const OrrPlacement *placement, uint32_t *counts)
 {
-    count_points(placement, counts, digests_libketama);
+    count_points(placement, ORR_KETAMA_LIBKETAMA, counts);
 }
 
 static void
 count_libmemcached(const OrrPlacement *placement, uint32_t *counts)
 {
-    count_points(placement, counts, digests_libmemcached);
+    count_points(placement, ORR_KETAMA_LIBMEMCACHED, counts);
 }
 
 static void
 count_hashring(const OrrPlacement *placement, uint32_t *counts)
 {
-    count_points(placement, counts, digests_hashring);
+    count_points(placement, ORR_KETAMA_HASHRING, counts);
 }
 
-/* Digest k is that of "text-k"; many are computed side by side. */
 static void
 place(OrrBytes text, uint32_t count, Point *points)
 {
-    size_t stride = text.size + 11;
-    uint8_t *bytes = g_malloc(BATCH * stride);
+    uint32_t *positions = g_new(uint32_t, count);
 
-    for (uint32_t first = 0; first < count / DIGEST_POINTS; first += BATCH) {
-        uint32_t now = MIN(BATCH, count / DIGEST_POINTS - first);
-        OrrBytes texts[BATCH];
-        Md5 digests[BATCH];
-
-        for (uint32_t k = 0; k < now; k++) {
-            texts[k].data = bytes + k * stride;
-            texts[k].size = circle_point_text(text, first + k, bytes + k * stride);
-        }
-        md5_of_many(texts, now, digests);
-        for (uint32_t i = 0; i < now * DIGEST_POINTS; i++) {
-            points[first * DIGEST_POINTS + i].position =
-                (uint64_t)digests[i / DIGEST_POINTS].word[i % DIGEST_POINTS] << 32;
-        }
+    orr_ketama_points(text, 0, count / ORR_KETAMA_DIGEST_POINTS, positions);
+    for (uint32_t i = 0; i < count; i++) {
+        points[i].position = (uint64_t)positions[i] << 32;
     }
-    g_free(bytes);
+    g_free(positions);
 }
 
 static void
@@ -108,7 +64,7 @@ place_libmemcached(const OrrPlacement *placement, uint32_t number, uint32_t coun
     const Node *node = &placement->nodes[number];
     OrrBytes text = node_text(placement, number);
 
-    if (node->port == MEMCACHED_PORT) {
+    if (node->port == ORR_KETAMA_STANDARD_PORT) {
         text.size = node->name_size;
     }
     place(text, count, points);
@@ -166,7 +122,7 @@ static uint64_t
 ketama_hash(const OrrPlacement *placement, OrrBytes key)
 {
     (void)placement;
-    return md5_of(key).word[0];
+    return orr_ketama_hash(key);
 }
 
 static void

@@ -1,29 +1,36 @@
+#include "placement/bids.h"
 #include "placement/bits.h"
+#include "placement/contest.h"
 #include "placement/hash.h"
-#include "placement/kind.h"
 #include "placement/log2.h"
 
 #define FAN_BITS 4u
-#define LEAF (UINT32_C(1) << 31) /* of a target: a node's number, not a group's index */
+#define DEPTH_MAX (64u / FAN_BITS)
+#define LEAF_NODES_MAX 256u /* vectors ask so many in the time of one level of the tree */
 
 /* Nodes stand in a tree by the hexadecimal digits of their hash. A group's children bid for a
- * key, each with the weight of all nodes below it, and the tree is gone down until one is left:
+ * key, each with the weight of all nodes below it, and the tree is gone down until a group has
+ * so few nodes that they bid themselves:
  *
- *     [ 3..  ] [ 8..  ] [ a..  ]        weights 2, 1, 5
- *                         |
- *              [ a0. ] [ a7. ] [ ae. ]  weights 1, 3, 1
+ *     [ 3..  ] [ 8..  ] [ a..  ]        weights 700, 240, 900
+ *         |        |        |
+ *     [30. ] ...  240 nodes [a0. ] ...
  *
- * What a child is called depends on its digits only, so a tree where a child is alone in its
- * group need not have that group. */
+ * A heavier child draws keys from its siblings, and among those below it they are spread again:
+ * so a newcomer moves up to as many times the least as there are levels. What a child is called
+ * depends on its digits only, so a tree where a child is alone in its group needs no such
+ * group.
+ *
+ * See orrery/rendezvous.h for the sources. */
 typedef struct Child {
     uint64_t id;     /* of its digits */
     uint64_t weight; /* of all below */
-    uint32_t target;
+    uint32_t group;
 } Child;
 
 typedef struct Group {
-    uint32_t begin; /* of its children */
-    uint32_t count;
+    Span span;  /* of its children, or of the classes of its nodes */
+    bool nodes; /* which of the two */
 } Group;
 
 typedef struct Leaf {
@@ -34,6 +41,7 @@ typedef struct Leaf {
 typedef struct Tree {
     GArray *children; /* of Child */
     GArray *groups;   /* of Group; the first is the root */
+    Contest contest;  /* of the nodes */
 } Tree;
 
 static void *
@@ -43,7 +51,8 @@ tree_new(const OrrPlacement *placement)
 
     (void)placement;
     tree->children = g_array_new(FALSE, FALSE, sizeof(Child));
-    tree->groups = g_array_new(FALSE, FALSE, sizeof(Group));
+    tree->groups = g_array_new(FALSE, TRUE, sizeof(Group));
+    contest_init(&tree->contest);
     return tree;
 }
 
@@ -55,6 +64,7 @@ tree_copy(const void *state)
 
     tree->children = g_array_copy(from->children);
     tree->groups = g_array_copy(from->groups);
+    contest_copy(&tree->contest, &from->contest);
     return tree;
 }
 
@@ -65,6 +75,7 @@ tree_free(void *state)
 
     g_array_unref(tree->children);
     g_array_unref(tree->groups);
+    contest_clear(&tree->contest);
     g_free(tree);
 }
 
@@ -93,61 +104,64 @@ weigh(const OrrPlacement *placement, const Leaf *leaves, size_t count)
     return weight;
 }
 
-/* How many of the leaves, from the first, are in the first one's child at this depth. Past the
- * last digit every leaf is a child: two nodes of one hash are told apart by their names. */
+/* How many of the leaves, from the first, share its digits up to this depth. */
 static size_t
 family(const Leaf *leaves, size_t count, unsigned depth)
 {
     unsigned shift = 64 - FAN_BITS * (depth + 1);
     size_t i = 1;
 
-    if (depth == 64 / FAN_BITS) {
-        return 1;
-    }
     while (i < count && leaves[i].hash >> shift == leaves[0].hash >> shift) {
         i++;
     }
     return i;
 }
 
-static uint64_t
-child_id(const OrrPlacement *placement, const Leaf *leaf, unsigned depth)
+static void
+build_nodes(const OrrPlacement *placement, Tree *tree, uint32_t index, const Leaf *leaves,
+            size_t count)
 {
-    if (depth == 64 / FAN_BITS) {
-        return mix_64(leaf->hash + (placement->rank[leaf->number] + UINT64_C(1)) * GOLDEN_64);
+    uint32_t *numbers = g_new(uint32_t, count);
+    Group *group = &g_array_index(tree->groups, Group, index);
+
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = leaves[i].number;
     }
-    uint64_t digits = leaf->hash >> (64 - FAN_BITS * (depth + 1));
-    return mix_64(digits + mix_64(depth + 1));
+    group->nodes = true;
+    group->span = contest_add_group(&tree->contest, placement, numbers, (uint32_t)count);
+    g_free(numbers);
 }
 
-/* A group of these leaves, and of the groups below it; its index. Depth is bounded: 17. */
+/* A group of these leaves, and the groups below it; its index. No deeper than there are digits:
+ * more nodes of one hash than bid at once bid at once all the same. */
 static uint32_t
 build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t count,
       unsigned depth)
 {
-    /* levels where all go one way are passed over */
-    while (family(leaves, count, depth) == count && count > 1) {
-        depth++;
-    }
-    Group group = {tree->children->len, 0};
     uint32_t index = tree->groups->len;
-    for (size_t i = 0; i < count; i += family(leaves + i, count - i, depth)) {
-        size_t size = family(leaves + i, count - i, depth);
-        Child child = {child_id(placement, &leaves[i], depth),
-                       weigh(placement, leaves + i, size), LEAF | leaves[i].number};
 
-        g_array_append_val(tree->children, child);
-        group.count++;
+    g_array_set_size(tree->groups, index + 1);
+    while (depth < DEPTH_MAX && family(leaves, count, depth) == count) {
+        depth++; /* where all go one way there is nothing to choose */
     }
-    g_array_append_val(tree->groups, group);
-    uint32_t place = group.begin;
-    for (size_t i = 0; i < count; i += family(leaves + i, count - i, depth), place++) {
-        size_t size = family(leaves + i, count - i, depth);
-
-        if (size > 1) {
-            uint32_t below = build(placement, tree, leaves + i, size, depth + 1);
-            g_array_index(tree->children, Child, place).target = below;
-        }
+    if (count <= LEAF_NODES_MAX || depth == DEPTH_MAX) {
+        build_nodes(placement, tree, index, leaves, count);
+        return index;
+    }
+    Span span = {tree->children->len, 0};
+    for (size_t i = 0, size; i < count; i += size, span.count++) {
+        size = family(leaves + i, count - i, depth);
+        uint64_t digits = leaves[i].hash >> (64 - FAN_BITS * (depth + 1));
+        Child child = {mix_64(digits + mix_64(depth + 1)), weigh(placement, leaves + i, size),
+                       0};
+        g_array_append_val(tree->children, child);
+    }
+    g_array_index(tree->groups, Group, index) = (Group){span, false};
+    uint32_t place = span.begin;
+    for (size_t i = 0, size; i < count; i += size, place++) {
+        size = family(leaves + i, count - i, depth);
+        uint32_t below = build(placement, tree, leaves + i, size, depth + 1);
+        g_array_index(tree->children, Child, place).group = below;
     }
     return index;
 }
@@ -164,13 +178,14 @@ tree_change(OrrPlacement *placement, const Change *change)
         uint32_t number = placement->by_name[i];
 
         if (placement->nodes[number].weight != 0) {
-            /* mixed once more, for the key's hash meets the digits of this one */
+            /* mixed once more, for a node also bids with its hash */
             leaves[count].hash = mix_64(kind_hash(placement, node_text(placement, number)));
             leaves[count++].number = number;
         }
     }
     g_array_set_size(tree->children, 0);
     g_array_set_size(tree->groups, 0);
+    contest_reset(&tree->contest);
     if (count != 0) {
         g_qsort_with_data(leaves, (int)count, sizeof *leaves, compare_leaves, placement);
         build(placement, tree, leaves, count, 0);
@@ -182,10 +197,10 @@ static const Child *
 choose(const Child *children, uint32_t count, uint64_t hash)
 {
     const Child *best = children;
-    uint64_t best_cost = log2_cost(mix_64(hash ^ children[0].id));
+    uint64_t best_cost = log2_cost(bid_of(hash, children[0].id));
 
     for (uint32_t i = 1; i < count; i++) {
-        uint64_t cost = log2_cost(mix_64(hash ^ children[i].id));
+        uint64_t cost = log2_cost(bid_of(hash, children[i].id));
 
         if (log2_cheaper(cost, children[i].weight, best_cost, best->weight)) {
             best_cost = cost;
@@ -199,16 +214,32 @@ static uint32_t
 tree_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Tree *tree = placement->state;
-    const Child *children = (const Child *)(const void *)tree->children->data;
-    const Group *groups = (const Group *)(const void *)tree->groups->data;
-    uint32_t target = 0;
+    const Group *group = &g_array_index(tree->groups, Group, 0);
 
-    while ((target & LEAF) == 0) {
-        const Group *group = &groups[target];
+    while (!group->nodes) {
+        const Child *children = &g_array_index(tree->children, Child, group->span.begin);
+        uint32_t next = choose(children, group->span.count, hash)->group;
 
-        target = choose(children + group->begin, group->count, hash)->target;
+        group = &g_array_index(tree->groups, Group, next);
     }
-    return target & ~LEAF;
+    return contest_winner(&tree->contest, placement, group->span, hash);
+}
+
+/* Few nodes are one group, asked for many keys at once; else the keys part at the root. */
+static void
+tree_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+               uint32_t *numbers)
+{
+    const Tree *tree = placement->state;
+    const Group *root = &g_array_index(tree->groups, Group, 0);
+
+    if (root->nodes) {
+        contest_winners(&tree->contest, placement, root->span, hashes, count, numbers);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = tree_find(placement, hashes[i]);
+    }
 }
 
 static size_t
@@ -217,7 +248,7 @@ tree_memory_size(const OrrPlacement *placement)
     const Tree *tree = placement->state;
 
     return sizeof *tree + tree->children->len * sizeof(Child) +
-           tree->groups->len * sizeof(Group);
+           tree->groups->len * sizeof(Group) + contest_memory_size(&tree->contest);
 }
 
 const Kind KIND_RENDEZVOUS_TREE = {
@@ -228,6 +259,7 @@ const Kind KIND_RENDEZVOUS_TREE = {
     .hash = kind_hash,
     .hash_many = kind_hash_many,
     .find_hash = tree_find,
+    .find_many = tree_find_many,
     .next = kind_next_by_rehash,
     .shares = kind_shares_by_weight,
     .memory_size = tree_memory_size,
