@@ -118,6 +118,28 @@ if [ -d "$vectors" ]; then
     cut -f1,4 "$vectors/rendezvous.tsv" > wanted
     cut -f1 wanted | "$orrery" place -a rendezvous -n rendezvous --remove node-07 > got
     same 'rendezvous without node-07' wanted got
+    for buckets in 2 10 100 1000; do
+        for algorithm in jump jumpback; do
+            awk -v n=$buckets '$2 == n { print $1 "\tnode-" $3 }' "$vectors/$algorithm.tsv" > wanted
+            cut -f1 wanted | "$orrery" place -a $algorithm --hashes --in-order -n $buckets > got
+            same "$algorithm of $buckets" wanted got
+        done
+    done
+    dead=node-5,node-17,node-42,node-99,node-0,node-63,node-64,node-31,node-88,node-12
+    for algorithm in anchor dx memento; do
+        size='--table-size 200'
+        [ $algorithm != memento ] || size=''
+        awk -F'\t' '{ print $1 "\tnode-" $3 }' "$vectors/$algorithm.tsv" > wanted
+        cut -f1 wanted | "$orrery" place -a $algorithm $size --in-order -n 100 > got
+        same "$algorithm" wanted got
+        awk -F'\t' '{ print $1 "\tnode-" $4 }' "$vectors/$algorithm.tsv" > wanted
+        cut -f1 wanted | "$orrery" place -a $algorithm $size --in-order -n 100 --remove $dead > got
+        same "$algorithm with ten dead" wanted got
+    done
+    seq -f 'shard-%g' 1 10 > shards
+    cut -f1,2 "$vectors/multiprobe_10.tsv" > wanted
+    cut -f1 wanted | "$orrery" place -a multi-probe --in-order -n shards > got
+    same 'multi-probe' wanted got
 else
     echo "skipped: no $vectors, so no comparison with reference implementations"
 fi
