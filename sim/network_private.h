@@ -1,8 +1,9 @@
-/* network_private.h - what the four files of the network share, and nobody else includes.
+/* network_private.h - what the five files of the network share, and nobody else includes.
  *
  *     network.c         endpoints, datagrams, deliveries, statistics
  *     network_rule.c    links, groups, rules, draws, the wire
- *     network_stream.c  connections of nodes and of clients
+ *     network_stream.c  connections of nodes and of clients: dialling, sending, closing
+ *     network_arrive.c  what becomes of their frames at the other host, and retransmission
  *     network_frame.c   pooled buffers
  */
 #ifndef SIM_NETWORK_PRIVATE_H
@@ -244,6 +245,25 @@ void sim_net_send_data(SimNetwork *net, OrrTime now_ns, SimEndpoint from, SimEnd
 void sim_net_close_all(SimNetwork *net, OrrTime now_ns, SimEndpoint endpoint);
 /* Retries at once what a hold or cut kept back; for heal(). */
 void sim_net_kick_streams(SimNetwork *net, OrrTime now_ns);
+/* Between network_stream.c and network_arrive.c; the comments are at the definitions. `end` is
+ * the one that acts or sends. */
+Connection *sim_net_connection_at(const SimNetwork *net, uint32_t index);
+uint64_t sim_net_key_of(const Connection *self);
+Connection *sim_net_by_key(const SimNetwork *net, uint64_t key);
+bool sim_net_leads_there(SimNetwork *net, const Connection *self, unsigned end);
+OrrTime sim_net_packet_latency(SimNetwork *net, const Connection *self, unsigned end);
+void sim_net_break_connection(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end);
+void sim_net_transmit_kind(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end,
+                           FrameKind kind);
+void sim_net_flush_unsent(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end);
+void sim_net_dial_again(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end);
+void sim_net_tell(SimNetwork *net, OrrTime now_ns, const Connection *self, unsigned end,
+                  SimConnectionEvent event);
+void sim_net_retire(SimNetwork *net, Connection *self);
+void sim_net_lose_frame(SimNetwork *net, Frame *frame);
+void sim_net_clear_list(SimNetwork *net, FrameList *list);
+void sim_net_put_on_wire(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end,
+                         Frame *frame);
 /* Events of connections. */
 void sim_net_stream_event(SimNetwork *net, const SimEvent *event);
 

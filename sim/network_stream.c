@@ -1,28 +1,26 @@
 #include "network_private.h"
 
 #define INDEX_BITS 24u /* of a connection's id; its serial is above */
-#define NEEDS_A_WAY 2u /* in the argument of a reset: a packet, not the end's own clock */
-#define TRIES_MAX 16u  /* of doubling the time to the next retransmission */
 
 /* ------- connections by name */
 
-static Connection *
-connection_at(const SimNetwork *net, uint32_t index)
+Connection *
+sim_net_connection_at(const SimNetwork *net, uint32_t index)
 {
     return g_ptr_array_index(net->connections, index);
 }
 
 /* What events carry: a slot, and which of its lives. */
-static uint64_t
-key_of(const Connection *self)
+uint64_t
+sim_net_key_of(const Connection *self)
 {
     return (uint64_t)self->generation << 32 | self->index;
 }
 
-static Connection *
-by_key(const SimNetwork *net, uint64_t key)
+Connection *
+sim_net_by_key(const SimNetwork *net, uint64_t key)
 {
-    Connection *self = connection_at(net, (uint32_t)key);
+    Connection *self = sim_net_connection_at(net, (uint32_t)key);
 
     return self->generation == key >> 32 && self->in_use ? self : NULL;
 }
@@ -31,7 +29,7 @@ static Connection *
 by_id(const SimNetwork *net, SimConnection id)
 {
     uint32_t index = (uint32_t)(id & ((1u << INDEX_BITS) - 1));
-    Connection *self = index < net->connections->len ? connection_at(net, index) : NULL;
+    Connection *self = index < net->connections->len ? sim_net_connection_at(net, index) : NULL;
 
     return self != NULL && self->in_use && self->client && self->id == id ? self : NULL;
 }
@@ -53,7 +51,7 @@ delist(SimNetwork *net, Connection *self, unsigned end)
 
     g_array_remove_index_fast(list, place);
     if (place < list->len) {
-        Connection *moved = connection_at(net, g_array_index(list, uint32_t, place));
+        Connection *moved = sim_net_connection_at(net, g_array_index(list, uint32_t, place));
         unsigned moved_end = moved->at[0] == self->at[end] ? 0 : 1;
 
         moved->place[moved_end] = place;
@@ -69,7 +67,7 @@ new_connection(SimNetwork *net, SimEndpoint a, SimEndpoint b, bool client)
     if (net->free_connections->len != 0) {
         index = g_array_index(net->free_connections, uint32_t, net->free_connections->len - 1);
         g_array_set_size(net->free_connections, net->free_connections->len - 1);
-        self = connection_at(net, index);
+        self = sim_net_connection_at(net, index);
     } else {
         g_assert(index < 1u << INDEX_BITS);
         self = g_new0(Connection, 1);
@@ -90,8 +88,8 @@ new_connection(SimNetwork *net, SimEndpoint a, SimEndpoint b, bool client)
     return self;
 }
 
-static void
-lose_frame(SimNetwork *net, Frame *frame)
+void
+sim_net_lose_frame(SimNetwork *net, Frame *frame)
 {
     if (frame->kind == FRAME_BYTES) {
         sim_net_count_lost(net, frame->link, ORR_LANE_DATA, frame->client);
@@ -99,13 +97,13 @@ lose_frame(SimNetwork *net, Frame *frame)
     sim_frame_release(&net->frames, frame);
 }
 
-static void
-clear_list(SimNetwork *net, FrameList *list)
+void
+sim_net_clear_list(SimNetwork *net, FrameList *list)
 {
     Frame *frame = NULL;
 
     while ((frame = sim_frame_take(list)) != NULL) {
-        lose_frame(net, frame);
+        sim_net_lose_frame(net, frame);
     }
 }
 
@@ -113,8 +111,8 @@ static void
 reset_ways(SimNetwork *net, Connection *self)
 {
     for (unsigned end = 0; end < 2; end++) {
-        clear_list(net, &self->way[end].unsent);
-        clear_list(net, &self->way[end].waiting);
+        sim_net_clear_list(net, &self->way[end].unsent);
+        sim_net_clear_list(net, &self->way[end].waiting);
         self->way[end] = (Way){.stalled_ns = ORR_NEVER};
     }
     self->broken = false;
@@ -129,8 +127,8 @@ begin_generation(SimNetwork *net, Connection *self)
 }
 
 /* Once both ends have closed nothing arrives any more, and a client's slot is free. */
-static void
-retire(SimNetwork *net, Connection *self)
+void
+sim_net_retire(SimNetwork *net, Connection *self)
 {
     if (self->state[0] != END_CLOSED || self->state[1] != END_CLOSED) {
         return;
@@ -145,9 +143,9 @@ retire(SimNetwork *net, Connection *self)
     g_array_append_val(net->free_connections, self->index);
 }
 
-static void
-tell(SimNetwork *net, OrrTime now_ns, const Connection *self, unsigned end,
-     SimConnectionEvent event)
+void
+sim_net_tell(SimNetwork *net, OrrTime now_ns, const Connection *self, unsigned end,
+             SimConnectionEvent event)
 {
     static const OrrLinkState states[] = {
         [SIM_CONNECTION_UP] = ORR_LINK_UP,
@@ -167,8 +165,8 @@ tell(SimNetwork *net, OrrTime now_ns, const Connection *self, unsigned end,
 /* ------- sending */
 
 /* A frame may still arrive although its sender's host has died meanwhile. */
-static bool
-leads_there(SimNetwork *net, const Connection *self, unsigned end)
+bool
+sim_net_leads_there(SimNetwork *net, const Connection *self, unsigned end)
 {
     Link *link = sim_net_link_at(net, self->link[end]);
     uint32_t set = sim_net_effective(net, link)->rule.set;
@@ -178,8 +176,8 @@ leads_there(SimNetwork *net, const Connection *self, unsigned end)
 }
 
 /* One message number of the link, for a packet that is no frame. */
-static OrrTime
-packet_latency(SimNetwork *net, const Connection *self, unsigned end)
+OrrTime
+sim_net_packet_latency(SimNetwork *net, const Connection *self, unsigned end)
 {
     Link *link = sim_net_link_at(net, self->link[end]);
     const SimRule *rule = &sim_net_effective(net, link)->rule;
@@ -189,18 +187,18 @@ packet_latency(SimNetwork *net, const Connection *self, unsigned end)
 
 /* Both ends are told by events, never from inside of a send: `end` now, the other as late as
  * a packet would be, for by then its own clock has run out as well. */
-static void
-break_connection(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
+void
+sim_net_break_connection(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
 {
-    OrrTime latency = packet_latency(net, self, end);
+    OrrTime latency = sim_net_packet_latency(net, self, end);
 
     if (self->broken) {
         return;
     }
     self->broken = true;
     net->stats.broken++;
-    sim_net_plan(net, now_ns, HAPPENS_RESET, key_of(self), end, NULL);
-    sim_net_plan(net, now_ns + latency, HAPPENS_RESET, key_of(self), 1 - end, NULL);
+    sim_net_plan(net, now_ns, HAPPENS_RESET, sim_net_key_of(self), end, NULL);
+    sim_net_plan(net, now_ns + latency, HAPPENS_RESET, sim_net_key_of(self), 1 - end, NULL);
 }
 
 /* How long retransmissions delay message `number`; `data_timeout_ns` or more: for ever. */
@@ -224,8 +222,9 @@ retransmission_ns(SimNetwork *net, const Link *link, const SimRule *rule, uint64
     return delay;
 }
 
-static void
-put_on_wire(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, Frame *frame)
+void
+sim_net_put_on_wire(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end,
+                    Frame *frame)
 {
     Link *link = sim_net_link_at(net, self->link[end]);
     const SimRule *rule = &sim_net_effective(net, link)->rule;
@@ -235,15 +234,15 @@ put_on_wire(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, Fra
 
     if (delay >= net->options.data_timeout_ns) {
         sim_frame_insert(&way->waiting, frame);
-        sim_net_plan(net, now_ns + delay, HAPPENS_RESET, key_of(self), end, NULL);
-        sim_net_plan(net, now_ns + delay, HAPPENS_RESET, key_of(self), 1 - end, NULL);
+        sim_net_plan(net, now_ns + delay, HAPPENS_RESET, sim_net_key_of(self), end, NULL);
+        sim_net_plan(net, now_ns + delay, HAPPENS_RESET, sim_net_key_of(self), 1 - end, NULL);
         return;
     }
     OrrTime arrives = sim_net_occupy_wire(link, rule, ORR_LANE_DATA, now_ns, frame->size) +
                       sim_net_latency(link, rule, number, DRAW_LATENCY, DRAW_JITTER) + delay;
 
     way->last_arrival_ns = MAX(way->last_arrival_ns, arrives);
-    sim_net_plan(net, way->last_arrival_ns, HAPPENS_FRAME, key_of(self), end, frame);
+    sim_net_plan(net, way->last_arrival_ns, HAPPENS_FRAME, sim_net_key_of(self), end, frame);
 }
 
 static void
@@ -255,19 +254,20 @@ transmit(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, Frame 
     way->under_way_size += frame->size;
     way->finished |= frame->kind == FRAME_FIN;
     if (way->under_way_size > net->options.data_buffer_size) {
-        break_connection(net, now_ns, self, end);
+        sim_net_break_connection(net, now_ns, self, end);
     }
-    put_on_wire(net, now_ns, self, end, frame);
+    sim_net_put_on_wire(net, now_ns, self, end, frame);
 }
 
-static void
-transmit_kind(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, FrameKind kind)
+void
+sim_net_transmit_kind(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end,
+                      FrameKind kind)
 {
     transmit(net, now_ns, self, end, sim_frame_new(&net->frames, kind, ORR_BYTES_EMPTY));
 }
 
-static void
-flush_unsent(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
+void
+sim_net_flush_unsent(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
 {
     Frame *frame = NULL;
 
@@ -279,8 +279,8 @@ flush_unsent(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
 
 /* The end had dialled a life of the other end that is over: its attempt goes on, as if its SYN
  * were sent again, and keeps what it has to say. */
-static void
-dial_again(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
+void
+sim_net_dial_again(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
 {
     FrameList unsent = self->way[end].unsent;
     uint64_t size = 0;
@@ -292,7 +292,7 @@ dial_again(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
     begin_generation(net, self);
     self->way[end].unsent = unsent;
     self->way[end].under_way_size = size;
-    transmit_kind(net, now_ns, self, end, FRAME_DIAL);
+    sim_net_transmit_kind(net, now_ns, self, end, FRAME_DIAL);
 }
 
 static void
@@ -305,11 +305,11 @@ dial(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
         self->state[other] = END_CLOSED;
         begin_generation(net, self);
     } else if (self->way[end].next_number != 0) {
-        dial_again(net, now_ns, self, other);
+        sim_net_dial_again(net, now_ns, self, other);
     }
     self->state[end] = END_DIALLING;
     self->host_boot[end] = sim_net_endpoint(net, self->at[end])->host_boot;
-    transmit_kind(net, now_ns, self, end, FRAME_DIAL);
+    sim_net_transmit_kind(net, now_ns, self, end, FRAME_DIAL);
 }
 
 static void
@@ -359,7 +359,7 @@ write_end(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, OrrBy
     sim_frame_append(&self->way[end].unsent, frame);
     self->way[end].under_way_size += frame->size;
     if (self->way[end].under_way_size > net->options.data_buffer_size) {
-        break_connection(net, now_ns, self, end);
+        sim_net_break_connection(net, now_ns, self, end);
     }
 }
 
@@ -375,14 +375,14 @@ sim_net_send_data(SimNetwork *net, OrrTime now_ns, SimEndpoint from, SimEndpoint
         reset_ways(net, self);
         sim_net_link_at(net, index)->connection = self->index;
     }
-    self = connection_at(net, sim_net_link_at(net, index)->connection);
+    self = sim_net_connection_at(net, sim_net_link_at(net, index)->connection);
     unsigned end = from == self->at[0] ? 0 : 1;
 
     if (self->stale[end]) { /* its kernel knows better, and the process hears of it in time */
         count_sent(net, self, end, bytes.size);
         sim_net_count_lost(net, self->link[end], ORR_LANE_DATA, false);
         sim_net_plan(net, now_ns + net->options.data_timeout_ns, HAPPENS_RESET,
-                     key_of(self) - (UINT64_C(1) << 32), end, NULL);
+                     sim_net_key_of(self) - (UINT64_C(1) << 32), end, NULL);
         return;
     }
     if (self->state[end] == END_CLOSED) {
@@ -391,315 +391,7 @@ sim_net_send_data(SimNetwork *net, OrrTime now_ns, SimEndpoint from, SimEndpoint
     write_end(net, now_ns, self, end, bytes);
 }
 
-/* ------- arriving */
-
-static void
-stall(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
-{
-    Way *way = &self->way[end];
-
-    if (way->stalled_ns == ORR_NEVER) {
-        way->stalled_ns = now_ns;
-        way->tries = 0;
-    }
-    if (!way->retry_planned) {
-        way->retry_planned = true;
-        sim_net_plan(net, now_ns + net->options.retransmit_ns, HAPPENS_RETRY, key_of(self), end,
-                     NULL);
-    }
-}
-
-static bool
-window_is_full(SimNetwork *net, const Connection *self, unsigned end)
-{
-    return self->way[end].unacknowledged_size > net->options.data_window_size &&
-           !leads_there(net, self, 1 - end);
-}
-
-static void
-on_dial(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
-{
-    unsigned here = 1 - end;
-    uint32_t generation = self->generation;
-
-    if (!sim_net_endpoint(net, self->at[here])->process_up) {
-        sim_net_plan(net, now_ns + packet_latency(net, self, here), HAPPENS_REFUSED,
-                     key_of(self), end, NULL);
-        return;
-    }
-    if (self->stale[here]) {
-        self->stale[here] = false;
-        tell(net, now_ns, self, here, SIM_CONNECTION_DOWN);
-        if (self->generation != generation ||
-            !sim_net_endpoint(net, self->at[here])->process_up) {
-            return;
-        }
-    }
-    self->state[here] = END_UP;
-    self->host_boot[here] = sim_net_endpoint(net, self->at[here])->host_boot;
-    transmit_kind(net, now_ns, self, here,
-                  FRAME_ACCEPT); /* its own SYN may have been refused */
-    flush_unsent(net, now_ns, self, here);
-    tell(net, now_ns, self, here, SIM_CONNECTION_UP);
-}
-
-static void
-on_accept(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
-{
-    unsigned here = 1 - end;
-
-    if (self->state[here] != END_DIALLING) {
-        return;
-    }
-    self->state[here] = END_UP;
-    flush_unsent(net, now_ns, self, here);
-    tell(net, now_ns, self, here, SIM_CONNECTION_UP);
-}
-
-static void
-on_bytes(SimNetwork *net, OrrTime now_ns, const Connection *self, unsigned end,
-         const Frame *frame)
-{
-    SimEndpoint from = self->at[end];
-    SimEndpoint to = self->at[1 - end];
-    OrrBytes bytes = orr_bytes(frame->data, frame->size);
-
-    sim_net_link_at(net, self->link[end])->delivered[ORR_LANE_DATA]++;
-    if (self->client) {
-        net->stats.clients.delivered++;
-        net->handlers.stream(net->handlers.user, now_ns, self->id, (SimEnd)(1 - end), to,
-                             bytes);
-    } else {
-        net->stats.lane[ORR_LANE_DATA].delivered++;
-        net->handlers.received(net->handlers.user, now_ns, to, from, ORR_LANE_DATA, bytes);
-    }
-}
-
-/* The end goes from dialling or up to closed, and its process hears why. */
-static void
-end_closes(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end,
-           SimConnectionEvent why)
-{
-    if (self->state[end] == END_CLOSED) {
-        return;
-    }
-    self->state[end] = END_CLOSED;
-    clear_list(net, &self->way[end].unsent);
-    tell(net, now_ns, self, end, why);
-    retire(net, self);
-}
-
-/* The next frame of its direction reaches the process, or finds the end closed. */
-static void
-hand_over(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end, Frame *frame)
-{
-    unsigned here = 1 - end;
-    Way *way = &self->way[end];
-
-    way->expected++;
-    way->under_way_size -= frame->size;
-    if (!leads_there(net, self, here)) { /* no acknowledgement comes back */
-        way->unacknowledged_size += frame->size + 1;
-        stall(net, now_ns, self, end);
-    }
-    if (frame->kind == FRAME_DIAL) {
-        on_dial(net, now_ns, self, end);
-    } else if (self->state[here] == END_CLOSED) {
-        /* with a FIN under way the sender will hear of it; otherwise this end knows nothing */
-        if (!self->way[here].finished) {
-            sim_net_plan(net, now_ns + packet_latency(net, self, here), HAPPENS_RESET,
-                         key_of(self), end | NEEDS_A_WAY, NULL);
-        }
-        lose_frame(net, frame);
-        return;
-    } else if (frame->kind == FRAME_ACCEPT) {
-        on_accept(net, now_ns, self, end);
-    } else if (frame->kind == FRAME_BYTES) {
-        on_bytes(net, now_ns, self, end, frame);
-    } else {
-        end_closes(net, now_ns, self, here, SIM_CONNECTION_DOWN);
-    }
-    sim_frame_release(&net->frames, frame);
-}
-
-/* Hands over what had arrived before its turn. */
-static void
-hand_over_waiting(SimNetwork *net, OrrTime now_ns, uint64_t key, unsigned end)
-{
-    for (;;) {
-        Connection *self = by_key(net, key); /* each hand-over may change everything */
-        Frame *head = self != NULL ? self->way[end].waiting.head : NULL;
-
-        if (head == NULL || !head->arrived || head->number != self->way[end].expected) {
-            return;
-        }
-        hand_over(net, now_ns, self, end, sim_frame_take(&self->way[end].waiting));
-    }
-}
-
-static void
-on_frame(SimNetwork *net, OrrTime now_ns, uint64_t key, unsigned end, Frame *frame)
-{
-    Connection *self = by_key(net, key);
-
-    if (self == NULL || self->broken || self->way[end].abandoned) {
-        lose_frame(net, frame);
-        return;
-    }
-    frame->arrived = leads_there(net, self, end) && !window_is_full(net, self, end);
-    if (!frame->arrived) {
-        sim_frame_insert(&self->way[end].waiting, frame);
-        stall(net, now_ns, self, end);
-        return;
-    }
-    if (frame->number != self->way[end].expected) {
-        sim_frame_insert(&self->way[end].waiting, frame);
-        return;
-    }
-    hand_over(net, now_ns, self, end, frame);
-    hand_over_waiting(net, now_ns, key, end);
-}
-
-/* ------- retransmission */
-
-static void
-send_again(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
-{
-    FrameList all = self->way[end].waiting;
-    Frame *frame = NULL;
-
-    self->way[end].waiting = (FrameList){NULL, NULL};
-    while ((frame = sim_frame_take(&all)) != NULL) {
-        if (frame->arrived) {
-            sim_frame_insert(&self->way[end].waiting, frame);
-        } else {
-            net->stats.retransmitted++;
-            put_on_wire(net, now_ns, self, end, frame);
-        }
-    }
-}
-
-static void
-on_retry(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
-{
-    Way *way = &self->way[end];
-
-    way->retry_planned = false;
-    if (way->stalled_ns == ORR_NEVER || self->broken) {
-        return;
-    }
-    const Endpoint *sender = sim_net_endpoint(net, self->at[end]);
-
-    if (!sender->host_up || sender->host_boot != self->host_boot[end]) { /* nobody tries */
-        way->stalled_ns = ORR_NEVER;
-        way->abandoned = true;
-        clear_list(net, &way->waiting);
-        if (self->state[1 - end] == END_DIALLING) {
-            dial_again(net, now_ns, self, 1 - end);
-        }
-        return;
-    }
-    bool there = leads_there(net, self, end);
-    bool back = leads_there(net, self, 1 - end);
-
-    if (there && back) {
-        way->stalled_ns = ORR_NEVER;
-        way->unacknowledged_size = 0;
-    }
-    if (there && !window_is_full(net, self, end)) {
-        send_again(net, now_ns, self, end);
-    }
-    if (way->stalled_ns == ORR_NEVER) {
-        return;
-    }
-    OrrTime gives_up_ns = way->stalled_ns + net->options.data_timeout_ns;
-
-    if (now_ns >= gives_up_ns) {
-        break_connection(net, now_ns, self, end);
-        return;
-    }
-    way->tries = MIN(way->tries + 1, TRIES_MAX);
-    way->retry_planned = true;
-    OrrTime next_ns = now_ns + (net->options.retransmit_ns << way->tries);
-
-    sim_net_plan(net, MIN(next_ns, gives_up_ns), HAPPENS_RETRY, key_of(self), end, NULL);
-}
-
-void
-sim_net_kick_streams(SimNetwork *net, OrrTime now_ns)
-{
-    for (uint32_t i = 0; i < net->connections->len; i++) {
-        Connection *self = connection_at(net, i);
-
-        for (unsigned end = 0; end < 2 && self->in_use; end++) {
-            if (self->way[end].stalled_ns != ORR_NEVER) {
-                sim_net_plan(net, now_ns, HAPPENS_RETRY, key_of(self), end, NULL);
-            }
-        }
-    }
-}
-
-/* ------- ends */
-
-static void
-on_reset(SimNetwork *net, OrrTime now_ns, uint64_t key, uint64_t argument)
-{
-    unsigned end = (unsigned)argument & 1;
-    Connection *self = connection_at(net, (uint32_t)key);
-
-    if (!self->in_use || ((argument & NEEDS_A_WAY) != 0 && !leads_there(net, self, 1 - end))) {
-        return;
-    }
-    if (self->generation == key >> 32) {
-        end_closes(net, now_ns, self, end, SIM_CONNECTION_DOWN);
-    } else if (self->stale[end]) {
-        self->stale[end] = false;
-        tell(net, now_ns, self, end, SIM_CONNECTION_DOWN);
-    }
-}
-
-static void
-on_refused(SimNetwork *net, OrrTime now_ns, uint64_t key, unsigned end)
-{
-    Connection *self = by_key(net, key);
-
-    if (self == NULL || self->state[end] != END_DIALLING) {
-        return;
-    }
-    if (!leads_there(net, self, 1 - end)) { /* the refusal is lost; silence until it gives up */
-        sim_net_plan(net, now_ns + net->options.data_timeout_ns, HAPPENS_RESET, key, end, NULL);
-        return;
-    }
-    net->stats.refused++;
-    end_closes(net, now_ns, self, end, SIM_CONNECTION_REFUSED);
-}
-
-void
-sim_net_stream_event(SimNetwork *net, const SimEvent *event)
-{
-    uint64_t key = event->arg[0];
-    unsigned end = (unsigned)event->arg[1] & 1;
-
-    switch ((Happening)event->target) {
-    case HAPPENS_FRAME:
-        on_frame(net, event->at_ns, key, end, event->data);
-        break;
-    case HAPPENS_RETRY:
-        if (by_key(net, key) != NULL) {
-            on_retry(net, event->at_ns, by_key(net, key), end);
-        }
-        break;
-    case HAPPENS_RESET:
-        on_reset(net, event->at_ns, key, event->arg[1]);
-        break;
-    case HAPPENS_REFUSED:
-        on_refused(net, event->at_ns, key, end);
-        break;
-    case HAPPENS_DATAGRAM:
-    case HAPPENS_UNHEARD:
-        g_assert_not_reached();
-    }
-}
+/* ------- closing and the clients' door */
 
 /* An end closes by its own will or with its process; the other hears of it by a FIN. */
 static void
@@ -709,17 +401,18 @@ close_end(SimNetwork *net, OrrTime now_ns, Connection *self, unsigned end)
 
     self->stale[end] = false;
     self->state[end] = END_CLOSED;
-    clear_list(net, &self->way[end].unsent);
+    sim_net_clear_list(net, &self->way[end].unsent);
     if (was == END_UP && self->state[1 - end] != END_CLOSED &&
         sim_net_endpoint(net, self->at[end])->host_up) {
-        transmit_kind(net, now_ns, self, end, FRAME_FIN);
+        sim_net_transmit_kind(net, now_ns, self, end, FRAME_FIN);
     }
     bool silent = was == END_DIALLING || !sim_net_endpoint(net, self->at[end])->host_up;
 
     if (was != END_CLOSED && silent && self->state[1 - end] == END_DIALLING) {
-        dial_again(net, now_ns, self, 1 - end); /* what would have answered it is gone */
+        sim_net_dial_again(net, now_ns, self,
+                           1 - end); /* what would have answered it is gone */
     }
-    retire(net, self);
+    sim_net_retire(net, self);
 }
 
 void
@@ -728,7 +421,7 @@ sim_net_close_all(SimNetwork *net, OrrTime now_ns, SimEndpoint endpoint)
     const GArray *list = sim_net_endpoint(net, endpoint)->connections;
 
     for (uint32_t i = list->len; i-- > 0;) { /* closing removes, from here to the end */
-        Connection *self = connection_at(net, g_array_index(list, uint32_t, i));
+        Connection *self = sim_net_connection_at(net, g_array_index(list, uint32_t, i));
         unsigned end = self->at[0] == endpoint ? 0 : 1;
 
         close_end(net, now_ns, self, end);
