@@ -7,11 +7,18 @@
  * It learns the map of slots from CLUSTER SLOTS, keeps one connection to each node it needs,
  * and pipelines on it. What nodes answer, and what the router does:
  *
- *     MOVED slot addr      one slot of the map is corrected, a refresh is due, sent there at
- * once ASK slot addr        sent there once, behind ASKING; the map stays TRYAGAIN the same
- * node again, after a pause CLUSTERDOWN, LOADING, MASTERDOWN, READONLY after a pause and a
- * refresh connection lost      after a pause and a refresh; unless the request must not run
- * twice anything else        is the answer
+ *     MOVED slot addr          one slot of the map is corrected, a refresh is due, and the
+ *                              request is sent there at once
+ *     ASK slot addr            sent there once, behind ASKING; the map stays
+ *     TRYAGAIN                 the same node again, after a pause
+ *     CLUSTERDOWN, LOADING,    after a pause and a refresh
+ *     MASTERDOWN, READONLY
+ *     connection lost          after a pause and a refresh; unless the request must not run
+ *                              twice
+ *     anything else            is the answer
+ *
+ * After three redirections in a row the next one waits a pause, too: nodes that disagree may
+ * send a client to and fro.
  *
  * Pauses double from `backoff_first_ns` to `backoff_max_ns`, each drawn between half and all of
  * that, so that clients do not return in step. A pipeline (one call of submit) is cut into
@@ -59,8 +66,9 @@ typedef struct OrrRouterConfig {
                               then run twice */
 } OrrRouterConfig;
 
-/* 1000 requests, 16 attempts, 1 s an attempt, 5 s a request, pauses 10 ms to 1 s, a share of 50
- * %, map every 30 s and at most every 100 ms. Seeds are left empty. */
+/* 1000 requests, 16 attempts, 1 s an attempt, 5 s a request, pauses 10 ms to 1 s, 100 ms
+ * between attempts to connect, map every 30 s (or half of that, by lot) and at most every 100
+ * ms, a share of 50 %, 50 ms in the queue, 256 on the wire. Seeds are left empty. */
 ORR_API OrrRouterConfig orr_router_config_default(void);
 
 /* NULL if there is no seed or a number is out of its range. */
