@@ -15,6 +15,24 @@ test_datagram_takes_its_latency(void)
     rig_free(rig);
 }
 
+/* Jitter comes on top, and a sum below nothing is nothing. */
+static void
+test_jitter_is_added(void)
+{
+    Rig *rig = rig_new();
+    SimRule rule = {.set = SIM_RULE_JITTER, .jitter = sim_distribution_fixed(5 * MS)};
+
+    fault(rig, 1, only(A), any(), rule);
+    rule.jitter = sim_distribution_fixed(-50 * MS);
+    fault(rig, 1, only(B), any(), rule);
+    say(rig, A, B, ORR_LANE_CONTROL, "late");
+    say(rig, B, A, ORR_LANE_CONTROL, "early");
+    run_until(rig, S);
+
+    heard(rig, "0ms a < b CONTROL early\n15ms b < a CONTROL late\n");
+    rig_free(rig);
+}
+
 /* A dead process on a live host is refused after a round trip; a dead host says nothing. */
 static void
 test_dead_process_refuses_and_dead_host_is_silent(void)
@@ -478,6 +496,7 @@ test_thousand_nodes_are_cheap(void)
 
 static const Test TESTS[] = {
     TEST(test_datagram_takes_its_latency),
+    TEST(test_jitter_is_added),
     TEST(test_dead_process_refuses_and_dead_host_is_silent),
     TEST(test_cut_is_one_way_and_heals_by_name),
     TEST(test_hold_and_release),

@@ -169,6 +169,27 @@ test_power_cut_is_found_out_late(void)
     rig_free(rig);
 }
 
+/* What a host had still to send again dies with it, and so does what came after the gap. */
+static void
+test_gap_of_a_dead_host_is_never_filled(void)
+{
+    Rig *rig = connected_rig();
+
+    cut(rig, 1, A, B);
+    say(rig, A, B, ORR_LANE_DATA, "2");
+    run_until(rig, S + 15 * MS);
+    heal(rig, 1);
+    fault(rig, 2, only(A), any(), latency_of(500 * MS));
+    say(rig, A, B, ORR_LANE_DATA, "3");
+    run_until(rig, S + 20 * MS);
+    sim_network_set_host(rig->net, now(rig), A, false);
+    run_until(rig, 60 * S);
+
+    heard(rig, "");
+    check_conserved(rig);
+    rig_free(rig);
+}
+
 /* A node that comes back dials before its peer knew it was gone: DOWN, then UP. */
 static void
 test_reborn_node_replaces_its_old_connection(void)
@@ -316,6 +337,7 @@ static const Test TESTS[] = {
     TEST(test_lost_acknowledgements_break_data_too),
     TEST(test_killed_process_resets_its_connections),
     TEST(test_power_cut_is_found_out_late),
+    TEST(test_gap_of_a_dead_host_is_never_filled),
     TEST(test_reborn_node_replaces_its_old_connection),
     TEST(test_held_data_goes_on_at_once),
     TEST(test_full_buffer_breaks_what_stands),
