@@ -13,7 +13,7 @@
 #define LIST_MAX 64u
 #define CASES_MAX 4096u
 #define SEEDS_DEFAULT 40u
-#define CHANGE_SEEDS_DEFAULT 10u
+#define CHANGE_SEEDS_DEFAULT 8u
 #define TIMING_PASSES 3u
 
 const SimOption sim_command_balance_options[] = {

@@ -11,6 +11,8 @@
 
 /* More than this part of the keys moved for nothing is worth a colour. */
 #define WASTE_SEEN 0.0005
+/* Chance in the keys that hides what the placement does. */
+#define NOISE_SEEN 0.03
 
 typedef struct Table {
     const SimStudy *study;
@@ -222,6 +224,8 @@ print_row(const Table *table, const SimFigures *figures)
 static void
 print_notes(const Table *table, const SimFigures *figures, size_t count)
 {
+    double noise = sim_stats_seen_cv(0, (double)figures[0].situation.nodes,
+                                     1 / (double)table->study->keys->count);
     bool wasted = false;
     bool lost = false;
 
@@ -238,6 +242,13 @@ print_notes(const Table *table, const SimFigures *figures, size_t count)
             fprintf(table->out, "%s: shares do not follow the law of rings, p = %.2g\n",
                     figures[i].situation.info->name, figures[i].ks_p);
         }
+    }
+    if (noise > NOISE_SEEN) {
+        fprintf(
+            table->out,
+            "with %zu keys on %zu nodes chance alone makes a CV of %.1f %%: more keys would "
+            "tell more\n",
+            table->study->keys->count, figures[0].situation.nodes, noise * 100);
     }
     if (wasted) {
         fputs("w: keys also moved between nodes that the change did not meet\n", table->out);

@@ -231,7 +231,9 @@ measure(const SimStudy *study, const SimCase *situation, size_t number, SimClust
     OrrRng rng = trial_rng(study, number, "popularity");
     g_autoptr(SimPopularity) popularity =
         sim_popularity_new(study->keys, situation->zipf, &rng);
-    g_autofree uint64_t *hashes = sim_trial_hashes(study, cluster);
+    /* hashing once pays where owners are asked for again after changes */
+    bool again = number < study->change_seeds && study->change_count > 0;
+    g_autofree uint64_t *hashes = again ? sim_trial_hashes(study, cluster) : NULL;
     g_autofree uint32_t *owners = g_new(uint32_t, study->keys->count);
     Tally tally = tally_new(cluster->roster);
 
