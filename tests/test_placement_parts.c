@@ -61,13 +61,29 @@ test_logarithm_in_integers(void)
     T_TRUE(log2_cheaper(3, 2, 2, 1) && !log2_cheaper(2, 1, 3, 2) && !log2_cheaper(2, 1, 4, 2));
 }
 
+static void
+check_bids(Vectors vectors, const uint64_t *keys, size_t key_count, const uint64_t *nodes,
+           size_t count)
+{
+    static Bid bids[100];
+
+    bids_highest_many(vectors, keys, key_count, nodes, count, bids);
+    for (size_t k = 0; k < key_count; k++) {
+        Bid right = bids_highest_scalar(keys[k], nodes, count);
+        Bid one = bids_highest(vectors, keys[k], nodes, count);
+
+        T_REQUIRE(one.bid == right.bid && one.index == right.index);
+        T_REQUIRE(bids[k].bid == right.bid && bids[k].index == right.index);
+        T_REQUIRE(orr_rendezvous_find(keys[k], nodes, count) == right.index);
+    }
+}
+
 /* Vectors find the winner that one by one is found; of equal bids the first. */
 static void
 test_vectors_find_the_scalar_winner(void)
 {
     static uint64_t nodes[256];
     static uint64_t keys[67];
-    static Bid bids[67];
     OrrRng rng = orr_rng_new(t_seed(33));
 
     for (size_t i = 0; i < 67; i++) {
@@ -81,14 +97,8 @@ test_vectors_find_the_scalar_winner(void)
         for (size_t i = count; i < bids_padded(count); i++) {
             nodes[i] = nodes[0];
         }
-        bids_highest_many(keys, 67, nodes, count, bids);
-        for (size_t k = 0; k < 67; k++) {
-            Bid right = bids_highest_scalar(keys[k], nodes, count);
-            Bid one = bids_highest(keys[k], nodes, count);
-
-            T_REQUIRE(one.bid == right.bid && one.index == right.index);
-            T_REQUIRE(bids[k].bid == right.bid && bids[k].index == right.index);
-            T_REQUIRE(orr_rendezvous_find(keys[k], nodes, count) == right.index);
+        for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
+            check_bids((Vectors)vectors, keys, 67, nodes, count);
         }
     }
 }

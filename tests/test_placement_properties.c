@@ -620,6 +620,55 @@ test_tree_of_several_levels(void)
     orr_placement_free(tree);
 }
 
+/* The mapping of twelve nodes with zones and, where they can be, weights, on every machine,
+ * compiler and optimisation. A changed number is a changed promise: keys move when users
+ * upgrade. */
+static const uint64_t DIGESTS[ORR_PLACEMENT_ALGORITHM_COUNT] = {
+    UINT64_C(0xde95901ca3ba225f), /* ring */
+    UINT64_C(0xed8f87a3fd122fed), /* ring-nearest */
+    UINT64_C(0x7cc40d29c9738b1d), /* ring-bounded */
+    UINT64_C(0x17e964c0f0f49d04), /* ketama-libketama */
+    UINT64_C(0xd9cf3c352791e6fb), /* ketama-libmemcached */
+    UINT64_C(0xf3a4d14c9b7aa4c2), /* ketama-hashring */
+    UINT64_C(0x9c44a7772b14003f), /* slots-even */
+    UINT64_C(0x07b0bbb8d5ec91e7), /* slots-weighted */
+    UINT64_C(0x4954574c6707cb98), /* slots-ring */
+    UINT64_C(0x3daaffaf399841d9), /* jump */
+    UINT64_C(0xdb486747b2d60821), /* jumpback */
+    UINT64_C(0xc0041ef2b9875057), /* rendezvous */
+    UINT64_C(0x522ca335ddfe1f27), /* rendezvous-tree */
+    UINT64_C(0xb4ff14edb0af3520), /* maglev */
+    UINT64_C(0x6a3cd2b43de3adfd), /* multi-probe */
+    UINT64_C(0x6a8fa58755450893), /* anchor */
+    UINT64_C(0xed6a8c8e59059fe1), /* dx */
+    UINT64_C(0xca14da186f5ae5ef), /* memento */
+    UINT64_C(0x68f46a27e1c889c9), /* modulo */
+};
+
+static void
+check_digest(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+
+    for (unsigned i = 0; i < 12; i++) {
+        T_EQ(rig_add(placement, i, info->weighted ? 100 + 37 * (i % 5) : 1,
+                     i % 4 == 0 ? NULL : "z"),
+             ORR_OK);
+    }
+    if (orr_placement_digest(placement) != DIGESTS[info->algorithm]) {
+        printf("    UINT64_C(0x%016" PRIx64 "), /* %s */\n", orr_placement_digest(placement),
+               info->name);
+        CU_FAIL("digest");
+    }
+    orr_placement_free(placement);
+}
+
+static void
+test_digests_are_for_ever(void)
+{
+    for_all(check_digest);
+}
+
 /* A copy lives its own life. */
 static void
 test_copies_are_independent(void)
@@ -711,6 +760,7 @@ static const Test TESTS[] = {
     TEST(test_zero_and_huge_weights),
     TEST(test_thousands_of_nodes),
     TEST(test_tree_of_several_levels),
+    TEST(test_digests_are_for_ever),
     TEST(test_copies_are_independent),
     TEST(test_bounded_ring_keeps_its_bound),
     TEST(test_bounded_ring_takes_huge_loads),

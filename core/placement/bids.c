@@ -145,52 +145,46 @@ highest_for_avx512(const uint64_t *keys, const uint64_t *nodes, size_t count, Bi
 }
 
 Bid
-bids_highest(uint64_t key, const uint64_t *nodes, size_t count)
+bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
 {
-    if (count < BIDS_FEW) {
+    if (count < BIDS_FEW || vectors == VECTORS_NONE) {
         return bids_highest_scalar(key, nodes, count);
     }
-    if (__builtin_cpu_supports("avx512dq")) {
-        return highest_avx512(key, nodes, count);
-    }
-    if (__builtin_cpu_supports("avx2")) {
-        return highest_avx2(key, nodes, count);
-    }
-    return bids_highest_scalar(key, nodes, count);
+    return vectors == VECTORS_AVX512 ? highest_avx512(key, nodes, count)
+                                     : highest_avx2(key, nodes, count);
 }
 
 void
-bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes, size_t count,
-                  Bid *bids)
+bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                  const uint64_t *nodes, size_t count, Bid *bids)
 {
-    bool avx512 = __builtin_cpu_supports("avx512dq");
     size_t done = 0;
 
-    for (; done + BIDS_PAD <= key_count && (avx512 || __builtin_cpu_supports("avx2"));
-         done += BIDS_PAD) {
-        if (avx512) {
+    for (; done + BIDS_PAD <= key_count && vectors != VECTORS_NONE; done += BIDS_PAD) {
+        if (vectors == VECTORS_AVX512) {
             highest_for_avx512(keys + done, nodes, count, bids + done);
         } else {
             highest_for_avx2(keys + done, nodes, count, bids + done);
         }
     }
     for (; done < key_count; done++) {
-        bids[done] = bids_highest(keys[done], nodes, count);
+        bids[done] = bids_highest(vectors, keys[done], nodes, count);
     }
 }
 #else
 Bid
-bids_highest(uint64_t key, const uint64_t *nodes, size_t count)
+bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
 {
+    (void)vectors;
     return bids_highest_scalar(key, nodes, count);
 }
 
 void
-bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes, size_t count,
-                  Bid *bids)
+bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                  const uint64_t *nodes, size_t count, Bid *bids)
 {
     for (size_t i = 0; i < key_count; i++) {
-        bids[i] = bids_highest_scalar(keys[i], nodes, count);
+        bids[i] = bids_highest(vectors, keys[i], nodes, count);
     }
 }
 #endif

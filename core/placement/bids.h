@@ -7,6 +7,8 @@
 #ifndef ORR_PLACEMENT_BIDS_H
 #define ORR_PLACEMENT_BIDS_H
 
+#include "placement/vectors.h"
+
 #include <orrery/types.h>
 
 /* Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016: the
@@ -37,11 +39,11 @@ bids_padded(size_t count)
 }
 
 /* The highest of `count` nodes, at least one. Behind them, up to bids_padded(count), node 0 is
- * repeated. */
-Bid bids_highest(uint64_t key, const uint64_t *nodes, size_t count);
+ * repeated. The answer does not depend on `vectors`, which the processor must have. */
+Bid bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count);
 /* The same for many keys, in `bids`. */
-void bids_highest_many(const uint64_t *keys, size_t key_count, const uint64_t *nodes,
-                       size_t count, Bid *bids);
+void bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                       const uint64_t *nodes, size_t count, Bid *bids);
 
 /* The same without vectors, for tests and comparison. */
 Bid bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count);

@@ -157,13 +157,14 @@ contest_winner(const Contest *contest, const OrrPlacement *placement, Span span,
 
     if (span.count == 1) {
         const Class *class = class_at(contest, span.begin);
-        uint64_t index = bids_highest(hash, hashes_of(contest, class), class->count).index;
+        uint64_t index =
+            bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count).index;
 
         return number_at(contest, class->begin + index);
     }
     for (uint32_t c = span.begin; c < span.begin + span.count; c++) {
         const Class *class = class_at(contest, c);
-        Bid bid = bids_highest(hash, hashes_of(contest, class), class->count);
+        Bid bid = bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count);
         Offer offer = {bid.bid, log2_cost(bid.bid), class->weight,
                        number_at(contest, class->begin + bid.index)};
 
@@ -184,7 +185,8 @@ find_group(const Contest *contest, const OrrPlacement *placement, Span span,
     for (uint32_t c = span.begin; c < span.begin + span.count; c++) {
         const Class *class = class_at(contest, c);
 
-        bids_highest_many(hashes, count, hashes_of(contest, class), class->count, bids);
+        bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class),
+                          class->count, bids);
         for (size_t i = 0; i < count; i++) {
             uint32_t number = number_at(contest, class->begin + bids[i].index);
             Offer offer = {bids[i].bid, log2_cost(bids[i].bid), class->weight, number};
@@ -206,7 +208,8 @@ find_group_of_equals(const Contest *contest, Span span, const uint64_t *hashes, 
     const Class *class = class_at(contest, span.begin);
     Bid bids[BATCH];
 
-    bids_highest_many(hashes, count, hashes_of(contest, class), class->count, bids);
+    bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class), class->count,
+                      bids);
     for (size_t i = 0; i < count; i++) {
         numbers[i] = number_at(contest, class->begin + bids[i].index);
     }

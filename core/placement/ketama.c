@@ -65,7 +65,7 @@ make_points(OrrBytes text, uint32_t first, uint32_t count, uint32_t *points)
         texts[k].data = bytes + k * stride;
         texts[k].size = circle_point_text(text, first + k, bytes + k * stride);
     }
-    md5_of_many(texts, count, digests);
+    md5_of_many(vectors_here(), texts, count, digests);
     for (uint32_t k = 0; k < count; k++) {
         memcpy(points + ORR_KETAMA_DIGEST_POINTS * k, digests[k].word, sizeof digests[k].word);
     }
@@ -96,7 +96,7 @@ orr_ketama_hash_batch(const OrrBytes *keys, size_t count, uint32_t *hashes)
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
 
-        md5_of_many(keys + i, now, digests);
+        md5_of_many(vectors_here(), keys + i, now, digests);
         for (size_t j = 0; j < now; j++) {
             hashes[i + j] = digests[j].word[0];
         }

@@ -135,7 +135,7 @@ ketama_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t cou
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
 
-        md5_of_many(keys + i, now, digests);
+        md5_of_many(vectors_here(), keys + i, now, digests);
         for (size_t j = 0; j < now; j++) {
             hashes[i + j] = digests[j].word[0];
         }

@@ -151,22 +151,27 @@ compress_lanes_avx512(Lanes state[4], const Lanes m[16])
 }
 
 static void
-compress_eight(Lanes state[4], const Lanes m[16])
+compress_eight(Vectors vectors, Lanes state[4], const Lanes m[16])
 {
-    if (__builtin_cpu_supports("avx512vl")) {
+    if (vectors == VECTORS_AVX512) {
         compress_lanes_avx512(state, m);
-    } else if (__builtin_cpu_supports("avx2")) {
+    } else if (vectors == VECTORS_AVX2) {
         compress_lanes_avx2(state, m);
     } else {
         compress_lanes_plain(state, m);
     }
 }
 #else
-#define compress_eight compress_lanes_plain
+static void
+compress_eight(Vectors vectors, Lanes state[4], const Lanes m[16])
+{
+    (void)vectors;
+    compress_lanes_plain(state, m);
+}
 #endif
 
 static void
-digest_eight(const OrrBytes *bytes, Md5 *digests)
+digest_eight(Vectors vectors, const OrrBytes *bytes, Md5 *digests)
 {
     Lanes m[16];
     Lanes state[4];
@@ -179,7 +184,7 @@ digest_eight(const OrrBytes *bytes, Md5 *digests)
             m[i][lane] = words[i];
         }
     }
-    compress_eight(state, m);
+    compress_eight(vectors, state, m);
     for (int lane = 0; lane < LANES; lane++) {
         for (int i = 0; i < 4; i++) {
             digests[lane].word[i] = state[i][lane];
@@ -200,13 +205,14 @@ all_short(const OrrBytes *bytes)
 #endif
 
 void
-md5_of_many(const OrrBytes *bytes, size_t count, Md5 *digests)
+md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests)
 {
     size_t done = 0;
 
+    (void)vectors;
 #if defined(__GNUC__)
     for (; done + LANES <= count && all_short(bytes + done); done += LANES) {
-        digest_eight(bytes + done, digests + done);
+        digest_eight(vectors, bytes + done, digests + done);
     }
 #endif
     for (; done < count; done++) {

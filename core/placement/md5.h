@@ -7,6 +7,8 @@
 #ifndef ORR_PLACEMENT_MD5_H
 #define ORR_PLACEMENT_MD5_H
 
+#include "placement/vectors.h"
+
 #include <orrery/types.h>
 
 #define MD5_SIZE 16u
@@ -18,7 +20,8 @@ typedef struct Md5 {
 
 Md5 md5_of(OrrBytes bytes);
 
-/* The digests of many, in `digests`, which has room for `count`. */
-void md5_of_many(const OrrBytes *bytes, size_t count, Md5 *digests);
+/* The digests of many, in `digests`, which has room for `count`. They do not depend on
+ * `vectors`, which the processor must have. */
+void md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests);
 
 #endif

@@ -24,7 +24,7 @@ orr_rendezvous_find(uint64_t key_hash, const uint64_t *node_hashes, size_t count
     Bid best = {0, 0};
 
     if (whole != 0) {
-        best = bids_highest(key_hash, node_hashes, whole);
+        best = bids_highest(vectors_here(), key_hash, node_hashes, whole);
     }
     for (size_t i = whole; i < count; i++) {
         uint64_t bid = bid_of(key_hash, node_hashes[i]);
