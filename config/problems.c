@@ -79,8 +79,9 @@ config_problems_add(ConfigProblems *problems, ConfigPlace place, const char *for
 {
     va_list arguments;
     Problem problem = {.place = place, .number = problems->problems->len};
+    bool start = place.line <= 1 && place.column <= 1; /* where all that is missing is told */
 
-    for (guint i = 0; i < problems->problems->len; i++) {
+    for (guint i = 0; i < problems->problems->len && !start; i++) {
         if (same_place(&g_array_index(problems->problems, Problem, i).place, &place)) {
             return; /* the first word about a place is the most precise one */
         }

@@ -40,7 +40,7 @@ void config_problems_free(ConfigProblems *problems);
 /* Keeps a copy of name and text, for as long as the list lives. */
 const ConfigSource *config_problems_source(ConfigProblems *problems, const char *name,
                                            const char *text, size_t size);
-/* Adds one, unless a problem was already found at exactly this place. */
+/* Adds one, unless a problem was already found at exactly this place, other than the start. */
 void config_problems_add(ConfigProblems *problems, ConfigPlace place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 size_t config_problems_count(const ConfigProblems *problems);

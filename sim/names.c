@@ -76,7 +76,7 @@ const char *
 sim_name_kind_text(SimNameKind kind)
 {
     static const char *const texts[SIM_NAME_KINDS] = {
-        "a node", "a site", "a shard", "a cluster", "a fleet", "a store", "a line",
+        "node", "site", "shard", "cluster", "fleet", "store", "line of the timeline",
     };
 
     return texts[kind];

@@ -33,7 +33,7 @@ bool sim_names_add(SimNames *names, SimNameKind kind, const char *name, unsigned
 unsigned sim_names_find(const SimNames *names, SimNameKind kind, const char *name);
 /* All names of a kind, in order of adding. */
 const char *sim_names_at(const SimNames *names, SimNameKind kind, unsigned position);
-/* "a node", "a site", ... */
+/* "node", "site", ... */
 const char *sim_name_kind_text(SimNameKind kind);
 /* The first word of line `index` of the timeline: "kill". */
 void sim_names_add_verb(SimNames *names, const char *verb, unsigned index);

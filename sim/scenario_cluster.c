@@ -38,7 +38,7 @@ take_name(SimReader *self, SimNameKind kind, const char *name, unsigned index,
         return false;
     }
     if (!sim_names_add(self->names, kind, name, index)) {
-        sim_read_problem(self, place, "%s called `%s` is there already",
+        sim_read_problem(self, place, "a %s called `%s` is there already",
                          sim_name_kind_text(kind), name);
         return false;
     }

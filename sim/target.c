@@ -48,23 +48,48 @@ target_of(SimParse *parse, SimTargetKind kind, const SimTarget *of)
     return target;
 }
 
-/* Says which names there are of a kind, so that a person sees what could stand here. */
+/* n9 where there are n1 to n6: whoever writes a number means the nearest number. */
+static const char *
+nearest_number(const SimNames *names, SimNameKind kind, const char *word)
+{
+    size_t letters = strcspn(word, "0123456789");
+    int64_t number = (int64_t)MIN(g_ascii_strtoull(word + letters, NULL, 10), G_MAXINT32);
+    int64_t best_distance = G_MAXINT64;
+    const char *best = NULL;
+    const char *name = NULL;
+
+    for (unsigned i = 0; word[letters] != '\0' && (name = sim_names_at(names, kind, i)) != NULL;
+         i++) {
+        int64_t other = (int64_t)g_ascii_strtoull(name + MIN(letters, strlen(name)), NULL, 10);
+        int64_t distance = number > other ? number - other : other - number;
+
+        if (strncmp(name, word, letters) == 0 && g_ascii_isdigit(name[letters]) &&
+            distance < best_distance) {
+            best = name;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+/* What was probably meant goes into the message. */
 static bool
 fail_unknown(SimParse *parse, SimNameKind kind, const char *word)
 {
     ConfigNearest nearest = config_nearest(word);
+    const char *best = nearest_number(parse->names, kind, word);
     const char *name = NULL;
 
     for (unsigned i = 0; (name = sim_names_at(parse->names, kind, i)) != NULL; i++) {
         config_nearest_offer(&nearest, name);
     }
-    if (nearest.best != NULL) {
-        return sim_parse_fail(parse,
-                              g_strdup_printf("%s called `%s` is not there; did you mean `%s`?",
-                                              sim_name_kind_text(kind), word, nearest.best));
+    best = best == NULL ? nearest.best : best;
+    if (best != NULL) {
+        return sim_parse_fail(parse, g_strdup_printf("no %s is called `%s`; did you mean `%s`?",
+                                                     sim_name_kind_text(kind), word, best));
     }
     return sim_parse_fail(
-        parse, g_strdup_printf("%s called `%s` is not there", sim_name_kind_text(kind), word));
+        parse, g_strdup_printf("no %s is called `%s`", sim_name_kind_text(kind), word));
 }
 
 static SimTarget *
