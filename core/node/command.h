@@ -73,6 +73,8 @@ struct OrrCommandContext {
     int64_t wall_ms; /* the cluster clock: what "expired" and "in 5 seconds" mean */
     int64_t wall_us; /* the same for TIME, in microseconds */
     OrrHashSlotBy hash_slot_by;
+    uint16_t slot; /* of the first key, where slot_known: saves computing it again */
+    bool slot_known;
     bool primary;  /* writes are allowed: expired keys that are met are deleted */
     size_t writes; /* records emitted by this command */
     /* Stamps version and wall_ms, applies, logs, replicates. `record` has kind, slot,
@@ -126,8 +128,15 @@ void orr_command_reply_arity(OrrReply *reply, const OrrCommand *command);
 /* The arrays that make up the table, ended by a row without a name. Whoever adds a file of
  * commands declares its array here and lists it in command.c. */
 extern const OrrCommand orr_commands_string[];
+extern const OrrCommand orr_commands_number[];
+extern const OrrCommand orr_commands_bits[];
 extern const OrrCommand orr_commands_hash[];
+extern const OrrCommand orr_commands_fields[];
 extern const OrrCommand orr_commands_key[];
+extern const OrrCommand orr_commands_expire[];
+extern const OrrCommand orr_commands_scan[];
 extern const OrrCommand orr_commands_connection[];
+extern const OrrCommand orr_commands_cluster[];
+extern const OrrCommand orr_commands_server[];
 
 #endif

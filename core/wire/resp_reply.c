@@ -369,3 +369,9 @@ orr_reply_raw(OrrReply *reply, OrrBytes bytes)
 {
     append(reply, bytes.data, bytes.size);
 }
+
+void
+orr_reply_insert_raw(OrrReply *reply, size_t at, OrrBytes bytes)
+{
+    insert(reply, at, bytes.data, bytes.size);
+}

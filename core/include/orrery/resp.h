@@ -105,6 +105,8 @@ ORR_API void orr_reply_push(OrrReply *reply, size_t count);
  * the header in before them. O(bytes written since). */
 ORR_API void orr_reply_insert_array(OrrReply *reply, size_t at, size_t count);
 ORR_API void orr_reply_insert_map(OrrReply *reply, size_t at, size_t count);
+/* The same with bytes that are replies already, or the head of one. */
+ORR_API void orr_reply_insert_raw(OrrReply *reply, size_t at, OrrBytes bytes);
 /* Bytes that are replies already. */
 ORR_API void orr_reply_raw(OrrReply *reply, OrrBytes bytes);
 

@@ -1,0 +1,262 @@
+#include "node/command.h"
+
+#include <orrery/slots.h>
+
+#include <glib.h>
+
+static const OrrCommand *const ARRAYS[] = {
+    orr_commands_string,     orr_commands_number,  orr_commands_bits,   orr_commands_hash,
+    orr_commands_fields,     orr_commands_key,     orr_commands_expire, orr_commands_scan,
+    orr_commands_connection, orr_commands_cluster, orr_commands_server,
+};
+
+#define COMMANDS_MAX 400u
+#define INDEX_SIZE 2048u /* a power of two, several times COMMANDS_MAX */
+#define UNKNOWN_WORDS_MAX 128u
+
+/* Made from the arrays at the first use, never changed again: a constant that C cannot write
+ * down. */
+typedef struct Index {
+    const OrrCommand *by_name[COMMANDS_MAX]; /* in order */
+    size_t count;
+    const OrrCommand *by_hash[INDEX_SIZE];
+} Index;
+
+static uint64_t
+lower_word(const uint8_t *at, size_t size)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, at, MIN(size, sizeof word));
+    return word | UINT64_C(0x2020202020202020);
+}
+
+/* Of the first and the last eight letters. */
+static size_t
+hash_of(OrrBytes name)
+{
+    size_t back = name.size > 8 ? name.size - 8 : 0;
+    uint64_t hash = lower_word(name.data, name.size) * UINT64_C(0x9e3779b97f4a7c15);
+
+    hash ^= lower_word(name.data + back, name.size - back) + name.size;
+    hash *= UINT64_C(0xd6e8feb86659fd93);
+    return (size_t)(hash >> 32) & (INDEX_SIZE - 1);
+}
+
+static void
+insert_by_name(Index *index, const OrrCommand *command)
+{
+    size_t at = index->count++;
+
+    g_assert(index->count <= COMMANDS_MAX);
+    for (; at > 0 && strcmp(index->by_name[at - 1]->name, command->name) > 0; at--) {
+        index->by_name[at] = index->by_name[at - 1];
+    }
+    index->by_name[at] = command;
+}
+
+static void
+insert_by_hash(Index *index, const OrrCommand *command)
+{
+    size_t at = hash_of(orr_bytes_of_string(command->name));
+
+    while (index->by_hash[at] != NULL) {
+        at = (at + 1) & (INDEX_SIZE - 1);
+    }
+    index->by_hash[at] = command;
+}
+
+static const Index *
+command_index(void)
+{
+    static gsize made;
+
+    if (g_once_init_enter(&made)) {
+        Index *index = g_new0(Index, 1);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(ARRAYS); i++) {
+            for (const OrrCommand *row = ARRAYS[i]; row->name != NULL; row++) {
+                insert_by_name(index, row);
+                insert_by_hash(index, row);
+            }
+        }
+        g_once_init_leave(&made, (gsize)index);
+    }
+    return (const Index *)made;
+}
+
+static bool
+name_is(const OrrCommand *command, OrrBytes name)
+{
+    const char *text = command->name;
+
+    for (size_t i = 0; i < name.size; i++) {
+        if ((uint8_t)text[i] != (name.data[i] | (name.data[i] - (unsigned)'A' < 26 ? 32 : 0))) {
+            return false;
+        }
+    }
+    return text[name.size] == '\0';
+}
+
+const OrrCommand *
+orr_command_find(OrrBytes name)
+{
+    const Index *index = command_index();
+
+    if (name.size == 0 || memchr(name.data, '\0', name.size) != NULL) {
+        return NULL;
+    }
+    for (size_t at = hash_of(name); index->by_hash[at] != NULL;
+         at = (at + 1) & (INDEX_SIZE - 1)) {
+        if (name_is(index->by_hash[at], name)) {
+            return index->by_hash[at];
+        }
+    }
+    return NULL;
+}
+
+size_t
+orr_command_count(void)
+{
+    return command_index()->count;
+}
+
+const OrrCommand *
+orr_command_at(size_t index)
+{
+    return index < command_index()->count ? command_index()->by_name[index] : NULL;
+}
+
+const char *
+orr_command_group_name(OrrCommandGroup group)
+{
+    static const char *const NAMES[] = {
+        [ORR_GROUP_STRING] = "string",
+        [ORR_GROUP_HASH] = "hash",
+        [ORR_GROUP_GENERIC] = "generic",
+        [ORR_GROUP_CONNECTION] = "connection",
+        [ORR_GROUP_SERVER] = "server",
+        [ORR_GROUP_CLUSTER] = "cluster",
+        [ORR_GROUP_TRANSACTIONS] = "transactions",
+        [ORR_GROUP_PUBSUB] = "pubsub",
+    };
+
+    return NAMES[group];
+}
+
+void
+orr_command_flag_names(const OrrCommand *command, void (*name)(const char *flag, void *context),
+                       void *context)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } NAMES[] = {
+        {ORR_COMMAND_WRITE, "write"},     {ORR_COMMAND_READONLY, "readonly"},
+        {ORR_COMMAND_DENYOOM, "denyoom"}, {ORR_COMMAND_ADMIN, "admin"},
+        {ORR_COMMAND_PUBSUB, "pubsub"},   {ORR_COMMAND_NOSCRIPT, "noscript"},
+        {ORR_COMMAND_LOADING, "loading"}, {ORR_COMMAND_STALE, "stale"},
+        {ORR_COMMAND_ASKING, "asking"},   {ORR_COMMAND_FAST, "fast"},
+        {ORR_COMMAND_NO_AUTH, "no_auth"}, {ORR_COMMAND_NO_MULTI, "no_multi"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(NAMES); i++) {
+        if ((command->flags & NAMES[i].flag) != 0) {
+            name(NAMES[i].name, context);
+        }
+    }
+}
+
+bool
+orr_command_arity_fits(const OrrCommand *command, size_t arg_count)
+{
+    if (command->arity >= 0) {
+        return arg_count == (size_t)command->arity;
+    }
+    return arg_count >= (size_t)-command->arity;
+}
+
+size_t
+orr_command_keys(const OrrCommand *command, size_t arg_count, size_t *words, size_t room)
+{
+    int64_t last =
+        command->last_key < 0 ? (int64_t)arg_count + command->last_key : command->last_key;
+    size_t count = 0;
+
+    if (command->first_key == 0) {
+        return 0;
+    }
+    for (int64_t i = command->first_key; i <= last && i < (int64_t)arg_count;
+         i += MAX(command->key_step, 1)) {
+        if (count < room) {
+            words[count] = (size_t)i;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* All words from `first` to `last` in steps: their common slot. */
+static OrrCommandSlot
+common_slot(const OrrBytes *args, size_t first, size_t last, size_t step, uint16_t *slot)
+{
+    *slot = orr_slot_of_key(args[first]);
+    for (size_t i = first + step; i <= last; i += step) {
+        if (orr_slot_of_key(args[i]) != *slot) {
+            return ORR_SLOT_CROSS;
+        }
+    }
+    return ORR_SLOT_ONE;
+}
+
+OrrCommandSlot
+orr_command_slot(const OrrCommand *command, const OrrBytes *args, size_t arg_count,
+                 OrrHashSlotBy hash_slot_by, uint16_t *slot)
+{
+    int64_t last =
+        command->last_key < 0 ? (int64_t)arg_count + command->last_key : command->last_key;
+
+    if (command->first_key == 0 || (size_t)command->first_key >= arg_count) {
+        return ORR_SLOT_NONE;
+    }
+    if (hash_slot_by == ORR_HASH_SLOT_BY_FIELD && command->group == ORR_GROUP_HASH) {
+        size_t field = (size_t)command->field;
+
+        if (command->field == 0) {
+            return ORR_SLOT_SPREAD;
+        }
+        return common_slot(args, field, command->field_step > 0 ? arg_count - 1 : field,
+                           MAX((size_t)command->field_step, (size_t)1), slot);
+    }
+    return common_slot(args, (size_t)command->first_key,
+                       (size_t)MIN(last, (int64_t)arg_count - 1),
+                       (size_t)MAX(command->key_step, 1), slot);
+}
+
+void
+orr_command_reply_unknown(OrrReply *reply, const OrrBytes *args, size_t arg_count)
+{
+    GString *text = g_string_new("ERR unknown command '");
+    gsize before;
+
+    g_string_append_len(text, (const char *)args[0].data,
+                        (gssize)MIN(args[0].size, (size_t)UNKNOWN_WORDS_MAX));
+    g_string_append(text, "', with args beginning with: ");
+    before = text->len;
+    for (size_t i = 1; i < arg_count && text->len - before < UNKNOWN_WORDS_MAX; i++) {
+        gsize room = UNKNOWN_WORDS_MAX - (text->len - before);
+
+        g_string_append_c(text, '\'');
+        g_string_append_len(text, (const char *)args[i].data, (gssize)MIN(args[i].size, room));
+        g_string_append(text, "' ");
+    }
+    orr_reply_error_bytes(reply, orr_bytes(text->str, text->len));
+    g_string_free(text, TRUE);
+}
+
+void
+orr_command_reply_arity(OrrReply *reply, const OrrCommand *command)
+{
+    orr_reply_error_about(reply, "ERR wrong number of arguments for '",
+                          orr_bytes_of_string(command->name), "' command");
+}
