@@ -34,6 +34,7 @@ int sim_command_run(int count, char **words);
 int sim_command_check(int count, char **words);
 int sim_command_explain(int count, char **words);
 int sim_command_sweep(int count, char **words);
+int sim_command_naive(int count, char **words);
 int sim_command_place(int count, char **words);
 int sim_command_slot(int count, char **words);
 int sim_command_balance(int count, char **words);

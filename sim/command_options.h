@@ -7,6 +7,7 @@
 extern const SimOption sim_check_options[];
 extern const SimOption sim_run_options[];
 extern const SimOption sim_sweep_options[];
+extern const SimOption sim_naive_options[];
 extern const SimOption sim_explain_options[];
 extern const SimOption sim_completion_options[];
 

@@ -10,7 +10,6 @@
 #include "command_options.h"
 #include "sweep.h"
 
-#define JOBS_MAX 256u
 #define FAILURES_SHOWN 20u
 
 const SimOption sim_sweep_options[] = {
@@ -19,7 +18,6 @@ const SimOption sim_sweep_options[] = {
     {"shard", 0, "I/N", "Only every Nth seed, from the Ith on: for several machines"},
     {"set", 0, "KEY=VALUE", "Change a key of the file, or a setting of nodes"},
     {"plant", 0, "NAME", "Bring a bug back (only in builds for tests)"},
-    {"naive", 0, NULL, "Run the naive variants that the file names: each must fail as it says"},
     {"json", 0, NULL, "JSON Lines: one for each seed, one for each expectation, the verdict"},
     {"quiet", 'q', NULL, "Only the verdict"},
     {"verbose", 'v', NULL, "A line for each seed"},
@@ -100,7 +98,7 @@ print_failed_seed(const Show *show, const SimSweepSeed *seed)
                verdict_name(seed->exit_code), plain);
         for (unsigned i = 0; i < seed->value_count; i++) {
             if (seed->values[i].verdict == SIM_VERDICT_FAILED) {
-                printf(": %s", show->scenario->expectations[i].text);
+                printf(": %s", seed->values[i].text);
                 break;
             }
         }
@@ -173,6 +171,7 @@ on_progress(uint64_t finished, uint64_t total, uint64_t failed, void *context)
 }
 
 typedef struct Spread {
+    const char *text;
     unsigned held;
     unsigned failed;
     unsigned undecided;
@@ -203,6 +202,7 @@ spread_of(const GPtrArray *seeds, unsigned index)
             continue;
         }
         value = &seed->values[index];
+        spread.text = value->text;
         spread.held += value->verdict == SIM_VERDICT_HELD;
         spread.failed += value->verdict == SIM_VERDICT_FAILED;
         spread.undecided += value->verdict == SIM_VERDICT_UNDECIDED;
@@ -226,7 +226,7 @@ percentile(const GArray *values, unsigned percent)
 }
 
 static void
-print_spread(const Show *show, const SimExpectation *expectation, const Spread *spread)
+print_spread(const Show *show, const Spread *spread)
 {
     const char *mark = spread->failed > 0 ? "✗" : spread->undecided > 0 ? "?" : "✓";
     const char *paint = !show->color ? "" : spread->failed > 0 ? "\033[31m" : "\033[32m";
@@ -234,7 +234,7 @@ print_spread(const Show *show, const SimExpectation *expectation, const Spread *
     if (spread->held + spread->failed + spread->undecided == 0) {
         return; /* belongs to another mode */
     }
-    printf("  %s%s%s %s", paint, mark, show->color ? "\033[0m" : "", expectation->text);
+    printf("  %s%s%s %s", paint, mark, show->color ? "\033[0m" : "", spread->text);
     if (spread->failed + spread->undecided > 0) {
         printf(" (%u of %u failed", spread->failed,
                spread->held + spread->failed + spread->undecided);
@@ -252,10 +252,10 @@ print_spread(const Show *show, const SimExpectation *expectation, const Spread *
 }
 
 static void
-print_spread_json(const SimExpectation *expectation, const Spread *spread)
+print_spread_json(const Spread *spread)
 {
     printf("{\"kind\":\"expectation\",\"text\":");
-    put_json(expectation->text);
+    put_json(spread->text);
     printf(",\"held\":%u,\"failed\":%u,\"undecided\":%u,\"skipped\":%u", spread->held,
            spread->failed, spread->undecided, spread->skipped);
     if (spread->values->len > 0) {
@@ -270,13 +270,18 @@ print_spread_json(const SimExpectation *expectation, const Spread *spread)
 static void
 print_spreads(const Show *show, const GPtrArray *seeds)
 {
-    for (unsigned i = 0; i < show->scenario->expectation_count; i++) {
+    unsigned count = 0;
+
+    for (guint i = 0; i < seeds->len; i++) {
+        count = MAX(count, ((const SimSweepSeed *)seeds->pdata[i])->value_count);
+    }
+    for (unsigned i = 0; i < count; i++) {
         Spread spread = spread_of(seeds, i);
 
         if (show->json) {
-            print_spread_json(&show->scenario->expectations[i], &spread);
+            print_spread_json(&spread);
         } else if (!show->quiet) {
-            print_spread(show, &show->scenario->expectations[i], &spread);
+            print_spread(show, &spread);
         }
         g_array_free(spread.values, TRUE);
     }
@@ -312,63 +317,6 @@ print_verdict(const Show *show, const GPtrArray *seeds)
     return worst;
 }
 
-static bool
-read_seeds(const SimOptions *options, SimSweepPlan *plan)
-{
-    const char *text = sim_options_get(options, "seeds");
-    const char *dots = text == NULL ? NULL : strstr(text, "..");
-    g_autofree char *first = NULL;
-
-    plan->first = plan->scenario->seed_first;
-    plan->last = plan->scenario->seed_last;
-    if (text == NULL) {
-        return true;
-    }
-    first = dots == NULL ? g_strdup(text) : g_strndup(text, (size_t)(dots - text));
-    if (!g_ascii_string_to_unsigned(first, 10, 0, UINT64_MAX - 1, &plan->first, NULL) ||
-        !g_ascii_string_to_unsigned(dots == NULL ? first : dots + 2, 10, plan->first,
-                                    UINT64_MAX - 1, &plan->last, NULL) ||
-        plan->last - plan->first >= 100000000) {
-        sim_options_usage("sweep", "--seeds: \"%s\" is not a range such as 1..500", text);
-        return false;
-    }
-    return true;
-}
-
-static bool
-read_shard(const SimOptions *options, SimSweepPlan *plan)
-{
-    const char *text = sim_options_get(options, "shard");
-    unsigned index = 0;
-    unsigned count = 0;
-    char tail = 0;
-
-    plan->shards = 1;
-    if (text == NULL) {
-        return true;
-    }
-    if (sscanf(text, "%u/%u%c", &index, &count, &tail) != 2 || index < 1 || index > count) {
-        sim_options_usage("sweep", "--shard: \"%s\" is not I/N, such as 1/8", text);
-        return false;
-    }
-    plan->shard = index - 1;
-    plan->shards = count;
-    return true;
-}
-
-static bool
-read_plan(const SimOptions *options, SimSweepPlan *plan)
-{
-    uint64_t jobs = g_get_num_processors();
-
-    if (!read_seeds(options, plan) || !read_shard(options, plan) ||
-        !sim_options_number(options, "jobs", 1, JOBS_MAX, &jobs)) {
-        return false;
-    }
-    plan->jobs = (unsigned)MIN(jobs, JOBS_MAX);
-    return true;
-}
-
 /* Runs the seeds of one scenario as the plan says; NULL: they could not be run. */
 static GPtrArray *
 run_seeds(Show *show, SimSweepPlan *plan)
@@ -390,13 +338,13 @@ sweep_file(const char *path, const SimOptions *options, const SimOverrides *over
 {
     int exit_code = SIM_EXIT_HELD;
     SimScenario *scenario = sim_scenario_load(path, overrides, stderr, show.color, &exit_code);
-    SimSweepPlan plan = {.scenario = scenario};
+    SimSweepPlan plan = {0};
     g_autoptr(GPtrArray) seeds = NULL;
 
     if (scenario == NULL) {
         return exit_code;
     }
-    if (!read_plan(options, &plan)) {
+    if (!sim_sweep_plan("sweep", options, scenario, &plan)) {
         sim_scenario_free(scenario);
         return SIM_EXIT_USAGE;
     }
@@ -409,104 +357,6 @@ sweep_file(const char *path, const SimOptions *options, const SimOverrides *over
     if (seeds != NULL) {
         print_spreads(&show, seeds);
         exit_code = print_verdict(&show, seeds);
-    }
-    sim_scenario_free(scenario);
-    return exit_code;
-}
-
-/* The overrides of the command line, and those of one naive variant behind them. */
-static SimOverrides
-with_naive(const SimOverrides *base, const SimNaive *naive, GPtrArray *sets, GPtrArray *plants)
-{
-    for (unsigned i = 0; i < base->set_count; i++) {
-        g_ptr_array_add(sets, (gpointer)(uintptr_t)base->sets[i]);
-    }
-    for (unsigned i = 0; i < naive->set_count; i++) {
-        g_ptr_array_add(sets, (gpointer)(uintptr_t)naive->sets[i]);
-    }
-    for (unsigned i = 0; i < base->plant_count; i++) {
-        g_ptr_array_add(plants, (gpointer)(uintptr_t)base->plants[i]);
-    }
-    for (unsigned i = 0; i < naive->plant_count; i++) {
-        g_ptr_array_add(plants, (gpointer)(uintptr_t)naive->plants[i]);
-    }
-    return (SimOverrides){(const char *const *)sets->pdata, sets->len,
-                          (const char *const *)plants->pdata, plants->len};
-}
-
-/* Seeds in which the expectation with this text failed. */
-static unsigned
-count_failed(const SimScenario *scenario, const GPtrArray *seeds, const char *text)
-{
-    unsigned count = 0;
-
-    for (guint i = 0; i < seeds->len; i++) {
-        const SimSweepSeed *seed = seeds->pdata[i];
-        bool failed = false;
-
-        for (unsigned j = 0; j < seed->value_count; j++) {
-            failed = failed || (strcmp(scenario->expectations[j].text, text) == 0 &&
-                                seed->values[j].verdict == SIM_VERDICT_FAILED);
-        }
-        count += failed;
-    }
-    return count;
-}
-
-static int
-sweep_naive(Show show, const SimOptions *options, const SimOverrides *base,
-            const SimNaive *naive)
-{
-    g_autoptr(GPtrArray) sets = g_ptr_array_new();
-    g_autoptr(GPtrArray) plants = g_ptr_array_new();
-    g_autoptr(GPtrArray) seeds = NULL;
-    SimOverrides overrides = with_naive(base, naive, sets, plants);
-    int exit_code = SIM_EXIT_HELD;
-    SimScenario *scenario = NULL;
-    SimSweepPlan plan = {0};
-    unsigned failed = 0;
-
-#ifndef ORR_PLANTED_BUGS
-    if (plants->len > 0) {
-        printf("%s: - %s (needs a build with -Dplanted_bugs=true)\n", show.path, naive->text);
-        return SIM_EXIT_HELD;
-    }
-#endif
-    scenario = sim_scenario_load(show.path, &overrides, stderr, show.color, &exit_code);
-    plan.scenario = scenario;
-    if (scenario == NULL || !read_plan(options, &plan)) {
-        sim_scenario_free(scenario);
-        return scenario == NULL ? exit_code : SIM_EXIT_USAGE;
-    }
-    show.scenario = scenario;
-    show.overrides = &overrides;
-    show.failures = FAILURES_SHOWN; /* failures are what is wanted: not listed */
-    seeds = run_seeds(&show, &plan);
-    if (seeds == NULL) {
-        sim_scenario_free(scenario);
-        return SIM_EXIT_IO;
-    }
-    failed = count_failed(scenario, seeds, naive->fails);
-    printf("%s: %s %s: in %u of %u seeds\n", show.path, failed > 0 ? "✓" : "✗", naive->text,
-           failed, seeds->len);
-    sim_scenario_free(scenario);
-    return failed > 0 ? SIM_EXIT_HELD : SIM_EXIT_UNSAFE;
-}
-
-static int
-sweep_naives(const char *path, const SimOptions *options, const SimOverrides *overrides,
-             Show show)
-{
-    int exit_code = SIM_EXIT_HELD;
-    SimScenario *scenario = sim_scenario_load(path, overrides, stderr, show.color, &exit_code);
-
-    show.path = path;
-    for (unsigned i = 0; scenario != NULL && i < scenario->naive_count; i++) {
-        exit_code = sim_exit_worse(exit_code,
-                                   sweep_naive(show, options, overrides, &scenario->naives[i]));
-    }
-    if (scenario != NULL && scenario->naive_count == 0) {
-        printf("%s: names no naive variant\n", path);
     }
     sim_scenario_free(scenario);
     return exit_code;
@@ -532,9 +382,7 @@ sim_command_sweep(int count, char **words)
         return sim_options_usage("sweep", "which file?");
     }
     for (char *const *path = sim_options_words(options); *path != NULL; path++) {
-        int exit_code = sim_options_has(options, "naive")
-                            ? sweep_naives(*path, options, &overrides, show)
-                            : sweep_file(*path, options, &overrides, show);
+        int exit_code = sweep_file(*path, options, &overrides, show);
         worst = sim_exit_worse(worst, exit_code);
     }
     return fflush(stdout) != 0 || ferror(stdout) != 0 ? SIM_EXIT_IO : worst;

@@ -9,6 +9,12 @@
 #include "option.h"
 
 static const SimCommand commands[] = {
+    {"run", "[options] FILE...", "Run a failure scenario, and say what held", sim_command_run,
+     sim_run_options},
+    {"sweep", "[options] FILE...", "Run many seeds of a scenario, in parallel",
+     sim_command_sweep, sim_sweep_options},
+    {"naive", "[options] FILE...", "Bring the bugs that a scenario names back; see them caught",
+     sim_command_naive, sim_naive_options},
     {"place", "[options] [KEY...]", "Print the node that each key belongs to",
      sim_command_place, sim_command_place_options},
     {"explain", "[WORD...]", "Document the language of scenarios, or one word of it",

@@ -108,6 +108,7 @@ run_child(const SimScenario *scenario, uint64_t seed, int fd)
         SimSweepValue value;
 
         memset(&value, 0, sizeof value);
+        g_strlcpy(value.text, measured->text, sizeof value.text);
         value.verdict = measured->verdict;
         value.has_value = measured->has_value;
         value.unit = measured->unit;
@@ -146,7 +147,7 @@ start_child(Sweep *self, Child *child)
 }
 
 static SimSweepSeed *
-decode(const GByteArray *bytes, unsigned expected)
+decode(const GByteArray *bytes)
 {
     SimSweepSeed *seed = g_new0(SimSweepSeed, 1);
     Header header;
@@ -158,8 +159,7 @@ decode(const GByteArray *bytes, unsigned expected)
     }
     memcpy(&header, bytes->data, sizeof header);
     values = header.value_count * sizeof(SimSweepValue);
-    if (header.value_count != expected ||
-        bytes->len != sizeof header + values + header.note_size) {
+    if (bytes->len != sizeof header + values + header.note_size) {
         seed->signal = SIGKILL;
         return seed;
     }
@@ -181,7 +181,7 @@ decode(const GByteArray *bytes, unsigned expected)
 static void
 finish_child(Sweep *self, Child *child)
 {
-    SimSweepSeed *seed = decode(child->bytes, self->plan->scenario->expectation_count);
+    SimSweepSeed *seed = decode(child->bytes);
     int status = 0;
 
     close(child->fd);

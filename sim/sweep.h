@@ -8,10 +8,14 @@
 #ifndef SIM_SWEEP_H
 #define SIM_SWEEP_H
 
+#include "option.h"
 #include "run.h"
+
+#define SIM_SWEEP_TEXT_MAX 200u
 
 /* What became of one expectation in one seed. */
 typedef struct SimSweepValue {
+    char text[SIM_SWEEP_TEXT_MAX]; /* of the expectation, cut */
     SimVerdict verdict;
     bool has_value;
     SimUnit unit;
@@ -27,7 +31,8 @@ typedef struct SimSweepSeed {
     OrrTime virtual_ns;
     uint64_t events;
     double real_s;
-    SimSweepValue *values; /* one for each expectation of the scenario; NULL after a signal */
+    SimSweepValue
+        *values; /* one for each expectation, as sim_run() tells; NULL after a signal */
     unsigned value_count;
     char *note; /* why the first failed expectation failed, or NULL */
 } SimSweepSeed;
@@ -49,5 +54,10 @@ typedef struct SimSweepPlan {
 /* Seeds in order, owned by the caller: free with g_ptr_array_unref. NULL: processes could not
  * be made, after a message. */
 GPtrArray *sim_sweep(const SimSweepPlan *plan);
+
+/* Fills in scenario, seeds, jobs and shard from the options --seeds, --jobs and --shard, which
+ * the table of the command must have. False after a message. */
+bool sim_sweep_plan(const char *command, const SimOptions *options, const SimScenario *scenario,
+                    SimSweepPlan *plan);
 
 #endif

@@ -48,8 +48,8 @@ test_node_file_reads_as_written(void)
     T_EQ(roster->members[3].line, 6);
     T_TRUE(roster->weighted && roster->zoned);
     T_EQ(sim_roster_weight_sum(roster), 902);
-    T_EQ(sim_roster_find(roster, "cache-2"), 1);
-    T_EQ(sim_roster_find(roster, "cache-3"), 4);
+    T_EQ(sim_balance_roster_find(roster, "cache-2"), 1);
+    T_EQ(sim_balance_roster_find(roster, "cache-3"), 4);
 }
 
 /* Every fault of a node file names file, line and column, and what is wrong there. */
@@ -116,7 +116,7 @@ test_generated_names_depend_on_the_salt(void)
     g_autoptr(SimRoster) b = sim_roster_generate(3, 2);
 
     for (size_t i = 0; i < 3; i++) {
-        T_EQ(sim_roster_find(a, b->members[i].name), 3);
+        T_EQ(sim_balance_roster_find(a, b->members[i].name), 3);
     }
 }
 

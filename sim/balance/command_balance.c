@@ -65,7 +65,7 @@ typedef struct Request {
 static void
 request_clear(Request *request)
 {
-    sim_roster_free(request->roster);
+    sim_balance_roster_free(request->roster);
     sim_keyset_free(request->keys);
     g_free(request->key_bytes);
 }

@@ -127,7 +127,7 @@ read_nodes(const char *nodes, const char **path, GError **error)
 static bool
 remove_one(SimCluster *cluster, const char *label, GError **error)
 {
-    size_t member = sim_roster_find(cluster->roster, label);
+    size_t member = sim_balance_roster_find(cluster->roster, label);
     uint32_t number = member < cluster->roster->count ? sim_cluster_number(cluster, member)
                                                       : ORR_PLACEMENT_NO_NODE;
     uint32_t last = sim_cluster_member(cluster, orr_placement_last(cluster->placement));

@@ -314,7 +314,7 @@ sim_roster_generate(size_t count, uint64_t salt)
 }
 
 void
-sim_roster_free(SimRoster *roster)
+sim_balance_roster_free(SimRoster *roster)
 {
     if (roster == NULL) {
         return;
@@ -338,7 +338,7 @@ sim_roster_weight_sum(const SimRoster *roster)
 }
 
 size_t
-sim_roster_find(const SimRoster *roster, const char *label)
+sim_balance_roster_find(const SimRoster *roster, const char *label)
 {
     size_t at = 0;
 

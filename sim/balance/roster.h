@@ -43,12 +43,12 @@ SimRoster *sim_roster_load(const char *path, GError **error);
 /* `count` nodes "node-0".. of weight 1. With `salt` other than 0, names no other salt has:
  * a ring of other names is another draw of the same law. */
 SimRoster *sim_roster_generate(size_t count, uint64_t salt);
-void sim_roster_free(SimRoster *roster);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimRoster, sim_roster_free)
+void sim_balance_roster_free(SimRoster *roster);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimRoster, sim_balance_roster_free)
 
 uint64_t sim_roster_weight_sum(const SimRoster *roster);
 /* The index of the member with that label, or roster->count. O(n). */
-size_t sim_roster_find(const SimRoster *roster, const char *label);
+size_t sim_balance_roster_find(const SimRoster *roster, const char *label);
 /* What the core is told of a member; the bytes are the roster's. */
 OrrPlacementNode sim_roster_node(const SimRoster *roster, size_t index);
 
