@@ -423,13 +423,14 @@ check_tuning(SimQueue *queue)
 
     shift = shift > 0 ? shift - 1 : 0;
     uint32_t turn_bits = bits_for(buckets / TURNS);
-    bool same = shift <= queue->shift + 1 && queue->shift <= shift + 1 &&
-                turn_bits <= queue->turn_bits + 1 && queue->turn_bits <= turn_bits + 1;
+    uint64_t width_ns = UINT64_C(1) << queue->shift;
+    bool fits = shift == queue->shift || (width_ns <= gap_ns + 1 && width_ns * 4 > gap_ns);
+    bool enough = turn_bits <= queue->turn_bits + 1 && queue->turn_bits <= turn_bits + 1;
 
     queue->checked_ns = queue->now_ns;
     queue->pops = 0;
     queue->pops_before_check = rebuild_interval(queue);
-    if (!same) {
+    if (!fits || !enough) {
         rebuild(queue, turn_bits, shift);
     }
 }
