@@ -80,10 +80,313 @@ test_dead_process_is_replaced_at_once(void)
     box_free(box);
 }
 
+/* Within the node timeout and a half second, a primary cut off with its minority serves nobody.
+ */
+static void
+test_isolated_owner_stops_before_its_successor_starts(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    for (size_t i = 1; i < box->count; i++) {
+        box_cut(box, 0, i, true);
+    }
+    for (int i = 0; i < 200; i++) {
+        box_run(box, 50 * ORR_NS_PER_MS);
+        T_TRUE(box_owner(box, 0) != -2); /* never two */
+    }
+
+    T_EQ(box_owner(box, 0), 3);
+    T_FALSE(box_view(box, 0).serving);
+    box_heal(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    T_EQ(box_view(box, 0).role, ORR_ROLE_REPLICA);
+    T_EQ(box_owner(box, 0), 3);
+    T_TRUE(box_view(box, 0).members_digest == box_view(box, 4).members_digest);
+    box_free(box);
+}
+
+/* A primary that can be heard but does not hear is as dead as one that is silent, and accuses
+ * in vain. */
+static void
+test_deaf_primary_is_replaced(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    box->nodes[0].deaf = true;
+    for (int i = 0; i < 200; i++) {
+        box_run(box, 50 * ORR_NS_PER_MS);
+        T_TRUE(box_owner(box, 0) != -2);
+    }
+
+    T_EQ(box_owner(box, 0), 3);
+    T_EQ(box_trace_count(box, "promoted"), 1);
+    T_EQ(box_view(box, 1).failed_count, 1);
+    T_EQ(box_owner(box, 6000), 1);
+    box_free(box);
+}
+
+/* Two of three primaries dead: no majority, so nobody is promoted, and the third serves
+ * nothing. */
+static void
+test_without_a_majority_nobody_is_promoted(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    box_kill(box, 0);
+    box_kill(box, 1);
+    box_run(box, 60 * ORR_NS_PER_S);
+
+    T_EQ(box_owner(box, 0), -1);
+    T_EQ(box_owner(box, 6000), -1);
+    T_EQ(box_owner(box, 16383), -1);
+    T_EQ(box_trace_count(box, "promoted"), 0);
+    T_FALSE(box_view(box, 2).cluster_ok);
+    box_boot(box, 0);
+    box_run(box, 10 * ORR_NS_PER_S);
+    T_EQ(box_owner(box, 0), 0);
+    T_EQ(box_owner(box, 6000), 4);
+    T_EQ(box_owner(box, 16383), 2);
+    if (getenv("BOX_TRACE")) puts(box->traces->str);
+    box_free(box);
+}
+
+/* Where every member votes, four of six are enough. */
+static void
+test_all_members_may_vote(void)
+{
+    OrrSettings settings = fast();
+    Box *box;
+
+    settings.voters = ORR_VOTERS_ALL;
+    box = box_new(3, 1, &settings);
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    box_kill(box, 0);
+    box_kill(box, 1);
+    box_run(box, 2 * ORR_NS_PER_S);
+
+    T_EQ(box_owner(box, 0), 3);
+    T_EQ(box_owner(box, 6000), 4);
+    T_EQ(box_owner(box, 16383), 2);
+    box_free(box);
+}
+
+/* A restarted node keeps its name, has a greater incarnation, and never a smaller epoch. */
+static void
+test_restart_keeps_identity_and_epochs(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+    OrrNodeView before;
+    OrrNodeView after;
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    box_kill(box, 1);
+    box_run(box, 5 * ORR_NS_PER_S);
+    before = box_view(box, 4);
+    box_kill(box, 4);
+    box_boot(box, 4);
+    box_run(box, 5 * ORR_NS_PER_S);
+    after = box_view(box, 4);
+
+    T_TRUE(orr_id_equal(&before.id, &after.id));
+    T_TRUE(after.incarnation > before.incarnation);
+    T_TRUE(after.current_epoch >= before.current_epoch);
+    T_EQ(after.shard_epoch, before.shard_epoch);
+    T_EQ(box_owner(box, 6000), 4);
+    box_boot(box, 1);
+    box_run(box, 5 * ORR_NS_PER_S);
+    T_EQ(box_view(box, 1).role, ORR_ROLE_REPLICA);
+    T_EQ(box_view(box, 1).shard_epoch, after.shard_epoch);
+    box_free(box);
+}
+
+/* A node of another cluster that comes upon a dead member's address changes nothing here. */
+static void
+test_foreign_cluster_is_refused(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(4, 1, &settings);
+    OrrNodeView before;
+
+    /* nodes 4 and 8 are a cluster of their own */
+    box->nodes[3].config.cluster.bytes[5] ^= 1;
+    box->nodes[7].config.cluster.bytes[5] ^= 1;
+    *(OrrAddress *)(uintptr_t)box->nodes[7].config.seeds = box->nodes[3].address;
+    *(OrrAddress *)(uintptr_t)box->nodes[3].config.seeds = box->nodes[3].address;
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    T_EQ(box_view(box, 0).member_count, 6);
+    T_EQ(box_view(box, 3).member_count, 2);
+    before = box_view(box, 0);
+    box_kill(box, 4);
+    box_kill(box, 7);
+    box_run(box, 5 * ORR_NS_PER_S);
+
+    /* node 8 returns at node 5's address */
+    box->nodes[7].address = box->nodes[7].config.address = box->nodes[4].address;
+    box->nodes[4].address.bus_port = 1;
+    box_boot(box, 7);
+    box_run(box, 20 * ORR_NS_PER_S);
+
+    T_TRUE(box_view(box, 0).slots_digest == before.slots_digest);
+    T_EQ(box_view(box, 0).member_count, 6);
+    T_TRUE(box_view(box, 7).frames_refused > 0);
+    T_EQ(box_view(box, 7).member_count, 2);
+    box_free(box);
+}
+
+/* An administrator's failover moves the shard without a moment of two owners. */
+static void
+test_manual_failover(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    T_STR_EQ(box_command(box, 3, "CLUSTER FAILOVER"), "+OK\r\n");
+    for (int i = 0; i < 100; i++) {
+        box_run(box, 10 * ORR_NS_PER_MS);
+        T_TRUE(box_owner(box, 0) != -2);
+    }
+
+    T_EQ(box_owner(box, 0), 3);
+    T_EQ(box_view(box, 0).role, ORR_ROLE_REPLICA);
+    T_STR_EQ(box_command(box, 0, "CLUSTER FAILOVER TAKEOVER"), "+OK\r\n");
+    box_run(box, ORR_NS_PER_S);
+    T_EQ(box_owner(box, 0), 0);
+    box_free(box);
+}
+
+/* A forgotten node stays out, though it dials on and one node had not heard of it. */
+static void
+test_forgotten_node_stays_out(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+    char id[ORR_ID_HEX_SIZE + 1];
+    g_autofree char *forget = NULL;
+    g_autofree char *meet = NULL;
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    orr_id_format(&box->nodes[5].config.id, id);
+    forget = g_strdup_printf("CLUSTER FORGET %s", id);
+    for (size_t i = 0; i < 5; i++) {
+        box_cut(box, 2, i, true);
+    }
+    T_STR_EQ(box_command(box, 0, forget), "+OK\r\n");
+    box_run(box, 10 * ORR_NS_PER_S);
+    box_heal(box);
+    for (int i = 0; i < 60; i++) {
+        box_run(box, 10 * ORR_NS_PER_S);
+    }
+
+    for (size_t i = 0; i < 5; i++) {
+        T_EQ(box_view(box, i).member_count, 5);
+    }
+    meet = g_strdup("CLUSTER MEET 10.0.0.6 7000 17000");
+    T_STR_EQ(box_command(box, 1, meet), "+OK\r\n");
+    box_run(box, 10 * ORR_NS_PER_S);
+    for (size_t i = 0; i < 6; i++) {
+        T_EQ(box_view(box, i).member_count, 6);
+    }
+    box_free(box);
+}
+
+/* Written before promised: a voter whose disk does not answer does not tell its vote. */
+static void
+test_no_vote_is_told_before_it_is_stored(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(3, 1, &settings);
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    box->nodes[1].disk_stalls = true;
+    box_kill(box, 0);
+    box_run(box, 3 * ORR_NS_PER_S);
+
+    T_EQ(box_trace_count(box, "2 voted 4"), 0);
+    T_EQ(box_trace_count(box, "promoted"), 0);
+    box_free(box);
+}
+
+/* Six empty nodes, as redis-cli makes a cluster of: slots, epochs, MEET, REPLICATE. */
+static void
+test_cluster_is_made_by_commands(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(6, 0, &settings);
+
+    for (size_t i = 0; i < 6; i++) {
+        box->nodes[i].config.cluster = ORR_ID_NONE;
+        box->nodes[i].config.shard = ORR_ID_NONE;
+        box->nodes[i].config.seed_count = 0;
+        box->nodes[i].config.slot_range_count = 0;
+    }
+    box_boot_all(box);
+    box_run(box, ORR_NS_PER_S);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *add = g_strdup_printf("CLUSTER ADDSLOTSRANGE %u %u", i * 5461,
+                                               i == 2 ? 16383 : i * 5461 + 5460);
+        g_autofree char *epoch = g_strdup_printf("CLUSTER SET-CONFIG-EPOCH %u", i + 1);
+
+        T_STR_EQ(box_command(box, i, add), "+OK\r\n");
+        T_STR_EQ(box_command(box, i, epoch), "+OK\r\n");
+    }
+    for (size_t i = 1; i < 6; i++) {
+        T_STR_EQ(box_command(box, i, "CLUSTER MEET 10.0.0.1 7000 17000"), "+OK\r\n");
+    }
+    box_run(box, 5 * ORR_NS_PER_S);
+    for (size_t i = 0; i < 6; i++) {
+        T_EQ(box_view(box, i).member_count, 6);
+        T_EQ(box_view(box, i).slots_uncovered, 0);
+    }
+    for (size_t i = 3; i < 6; i++) {
+        char id[ORR_ID_HEX_SIZE + 1];
+        g_autofree char *replicate = NULL;
+
+        orr_id_format(&box->nodes[i - 3].config.id, id);
+        replicate = g_strdup_printf("CLUSTER REPLICATE %s", id);
+        T_STR_EQ(box_command(box, i, replicate), "+OK\r\n");
+    }
+    box_run(box, 5 * ORR_NS_PER_S);
+    for (size_t i = 3; i < 6; i++) {
+        T_EQ(box_view(box, i).role, ORR_ROLE_REPLICA);
+        T_TRUE(box_view(box, i).link_up);
+    }
+    box_kill(box, 0);
+    box_run(box, 2 * ORR_NS_PER_S);
+    T_EQ(box_owner(box, 0), 3);
+    box_free(box);
+}
+
 static const Test TESTS[] = {
     TEST(test_six_nodes_form_a_cluster),
     TEST(test_silent_primary_is_replaced),
     TEST(test_dead_process_is_replaced_at_once),
+    TEST(test_isolated_owner_stops_before_its_successor_starts),
+    TEST(test_deaf_primary_is_replaced),
+    TEST(test_without_a_majority_nobody_is_promoted),
+    TEST(test_all_members_may_vote),
+    TEST(test_restart_keeps_identity_and_epochs),
+    TEST(test_foreign_cluster_is_refused),
+    TEST(test_manual_failover),
+    TEST(test_forgotten_node_stays_out),
+    TEST(test_no_vote_is_told_before_it_is_stored),
+    TEST(test_cluster_is_made_by_commands),
 };
 
 T_MAIN("node", TESTS)

@@ -16,6 +16,7 @@ static const char *const VERDICT_NAMES[ORR_VOTE_VERDICTS] = {
     [ORR_VOTE_DENIED_CONFIG_OLDER] = "denied: configuration is older",
     [ORR_VOTE_DENIED_PRIMARY_ALIVE] = "denied: primary is alive",
     [ORR_VOTE_DENIED_LEASE] = "denied: the owner's lease stands",
+    [ORR_VOTE_DENIED_DATA_OLDER] = "denied: the primary had newer data",
     [ORR_VOTE_DENIED_JUST_BOOTED] = "denied: just booted",
 };
 
@@ -42,17 +43,13 @@ orr_standing_name(OrrStanding standing)
     return (unsigned)standing < ORR_STANDINGS ? STANDING_NAMES[standing] : "unknown";
 }
 
-static OrrTime
-validity_of(const OrrSettings *settings)
-{
-    return settings->replica_validity_ns > 0 ? settings->replica_validity_ns
-                                             : 10 * settings->node_timeout_ns;
-}
-
 OrrStanding
-orr_standing_of_data(const OrrContext *context, OrrTime now_ns)
+orr_standing_of_data(const OrrContext *context)
 {
     const OrrSettings *settings = context->settings;
+    const OrrMember *primary =
+        orr_members_find(context->members, &context->members->self->shard->primary);
+    OrrTime last_word = primary == NULL ? 0 : primary->pulse_at;
 
     if (context->loading) {
         return ORR_STANDING_LOADING;
@@ -63,8 +60,10 @@ orr_standing_of_data(const OrrContext *context, OrrTime now_ns)
     if (context->in_sync_ns < 0) {
         return ORR_STANDING_DATA_UNKNOWN;
     }
-    return now_ns - context->in_sync_ns > validity_of(settings) ? ORR_STANDING_DATA_OLD
-                                                                : ORR_STANDING_YES;
+    /* since its last word a primary cannot have written more than its lease allowed */
+    return last_word - context->in_sync_ns > orr_replica_validity_ns(settings)
+               ? ORR_STANDING_DATA_OLD
+               : ORR_STANDING_YES;
 }
 
 static const OrrElectionKind *

@@ -75,7 +75,7 @@ primary_failed(const OrrMembers *members, const OrrShard *shard)
 }
 
 static OrrStanding
-judge_standing(const EpochVote *self, OrrTime now_ns)
+judge_standing(const EpochVote *self)
 {
     const OrrContext *context = self->base.context;
     const OrrMember *me = context->members->self;
@@ -93,7 +93,7 @@ judge_standing(const EpochVote *self, OrrTime now_ns)
     if (!context->settings->failover) {
         return ORR_STANDING_SWITCHED_OFF;
     }
-    return orr_standing_of_data(context, now_ns);
+    return orr_standing_of_data(context);
 }
 
 /* How many replicas of the shard have newer data, as their last probes said. */
@@ -275,7 +275,12 @@ ask(EpochVote *self, OrrTime now_ns, OrrEffects *out)
     message.vote_request.epoch = self->epoch;
     message.vote_request.shard_epoch = members->self->shard->epoch;
     message.vote_request.offset = context->offset;
+    message.vote_request.data_epoch = context->data_epoch;
     message.vote_request.flags = self->flags;
+    if (context->settings->unsafe_promotion ||
+        ORR_PLANTED(context->settings, STALE_MAY_STAND)) {
+        message.vote_request.flags |= ORR_VOTE_UNSAFE;
+    }
     for (size_t i = 0; i < members->count; i++) {
         OrrMember *voter = members->list[i];
 
@@ -316,6 +321,7 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
     case ORR_VOTE_DENIED_CONFIG_OLDER:
     case ORR_VOTE_DENIED_PRIMARY_ALIVE:
     case ORR_VOTE_DENIED_LEASE:
+    case ORR_VOTE_DENIED_DATA_OLDER:
     case ORR_VOTE_DENIED_JUST_BOOTED:
     case ORR_VOTE_VERDICTS:
         break; /* it may think otherwise soon: asked again */
@@ -328,6 +334,17 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
 }
 
 /* Voting */
+
+/* A candidate that followed this primary may lack its last moments, as asynchronous copies do.
+ * One that never did must have all that the primary was known to have. */
+static bool
+lacks_data(const OrrMember *primary, const OrrVoteRequest *request)
+{
+    bool followed = request->data_epoch >= primary->shard_epoch;
+
+    return primary->pulse_at != 0 && primary->shard_epoch == request->shard_epoch &&
+           request->offset < (followed ? primary->offset_then : primary->offset);
+}
 
 static OrrVoteVerdict
 decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
@@ -358,8 +375,12 @@ decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
     if (request->shard_epoch < shard->epoch) {
         return ORR_VOTE_DENIED_CONFIG_OLDER;
     }
-    if (!primary_failed(members, shard) && request->flags == 0) {
+    if (!primary_failed(members, shard) &&
+        (request->flags & (ORR_VOTE_FORCE | ORR_VOTE_CONSENT)) == 0) {
         return ORR_VOTE_DENIED_PRIMARY_ALIVE;
+    }
+    if (request->flags == 0 && primary != NULL && lacks_data(primary, request)) {
+        return ORR_VOTE_DENIED_DATA_OLDER;
     }
     if (!agreed &&
         orr_detector_lease_stands(self->base.detector, now_ns, shard, &candidate->id)) {
@@ -451,7 +472,7 @@ static void
 on_changed(EpochVote *self, OrrNow now, OrrEffects *out)
 {
     OrrContext *context = self->base.context;
-    OrrStanding standing = judge_standing(self, now.mono_ns);
+    OrrStanding standing = judge_standing(self);
 
     if (self->flags != 0 && self->state != IDLE) {
         return; /* an administrator asked: the primary's state does not matter */

@@ -9,6 +9,6 @@ extern const OrrElectionKind orr_election_epoch_vote;
 
 /* Whether this replica's data is fit to be its shard's. Both kinds ask; the naive one ignores
  * how old the data is. */
-OrrStanding orr_standing_of_data(const OrrContext *context, OrrTime now_ns);
+OrrStanding orr_standing_of_data(const OrrContext *context);
 
 #endif

@@ -205,6 +205,23 @@ on_answer(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, const OrrMessa
     orr_verdict_answered(detector, now_ns, peer, out);
 }
 
+static void
+note_offset(const OrrDetector *detector, OrrTime now_ns, OrrMember *peer, const OrrPulse *pulse)
+{
+    OrrTime validity = orr_replica_validity_ns(detector->context->settings);
+
+    if (pulse->shard_epoch != peer->shard_epoch) {
+        peer->offset_then = 0;
+        peer->offset_mid = pulse->offset;
+        peer->mid_at = now_ns;
+    } else if (now_ns - peer->mid_at >= validity / 2) {
+        peer->offset_then = peer->offset_mid;
+        peer->offset_mid = pulse->offset;
+        peer->mid_at = now_ns;
+    }
+    peer->offset = pulse->offset;
+}
+
 void
 orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns, const OrrAddress *from,
                       OrrMember *peer, const OrrMessage *message, OrrEffects *out)
@@ -212,7 +229,7 @@ orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns, const OrrAddress *f
     const OrrPulse *pulse = &message->pulse;
     const OrrContext *context = detector->context;
 
-    peer->offset = pulse->offset;
+    note_offset(detector, now_ns, peer, pulse);
     peer->shard_epoch = pulse->shard_epoch;
     peer->pulse_at = now_ns;
     if (pulse->members_digest == orr_members_digest(context->members) &&

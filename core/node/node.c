@@ -398,11 +398,14 @@ keep_house(OrrNode *node, OrrEffects *out)
     if (node->config_change != node->context.members->change && node->config_at == ORR_NEVER) {
         node->config_at = now_ns + node->config.settings.node_timeout_ns;
     }
-    if (node->config_at <= now_ns) {
-        node->config_at = ORR_NEVER;
-        node->config_change = node->context.members->change;
-        orr_persist_config(node->persist, &node->context, now_ns, out);
-    }
+}
+
+static void
+write_config(OrrNode *node, OrrEffects *out)
+{
+    node->config_at = ORR_NEVER;
+    node->config_change = node->context.members->change;
+    orr_persist_config(node->persist, &node->context, node->now.mono_ns, out);
 }
 
 static void
@@ -413,6 +416,9 @@ on_time(OrrNode *node, OrrEffects *out)
     }
     if (node->life != ORR_LIFE_UP) {
         return;
+    }
+    if (node->now.mono_ns >= node->config_at) {
+        write_config(node, out);
     }
     orr_detector_time(node->detector, node->now.mono_ns, out);
     orr_election_time(node->election, node->now, out);

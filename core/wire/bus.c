@@ -302,6 +302,7 @@ put_body(OrrWriter *writer, const OrrMessage *message)
         orr_put_u64(writer, message->vote_request.epoch);
         orr_put_u64(writer, message->vote_request.shard_epoch);
         orr_put_u64(writer, message->vote_request.offset);
+        orr_put_u64(writer, message->vote_request.data_epoch);
         orr_put_u8(writer, message->vote_request.flags);
         break;
     case ORR_MESSAGE_VOTE:
@@ -359,6 +360,7 @@ take_body(OrrReader *reader, OrrMessage *message)
         message->vote_request.epoch = orr_take_u64(reader);
         message->vote_request.shard_epoch = orr_take_u64(reader);
         message->vote_request.offset = orr_take_u64(reader);
+        message->vote_request.data_epoch = orr_take_u64(reader);
         message->vote_request.flags = orr_take_u8(reader);
         break;
     case ORR_MESSAGE_VOTE:

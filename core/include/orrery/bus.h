@@ -155,6 +155,8 @@ typedef struct OrrReport {
 } OrrReport;
 
 #define ORR_VOTE_FORCE 1u   /* an administrator asks: the primary need not be dead */
+#define ORR_VOTE_UNSAFE 4u  /* older data than the shard's may win: settings.unsafe_promotion  \
+                             */
 #define ORR_VOTE_CONSENT 2u /* the primary agrees: its lease does not stand in the way */
 
 typedef struct OrrVoteRequest {
@@ -162,6 +164,7 @@ typedef struct OrrVoteRequest {
     uint64_t epoch;       /* asked for */
     uint64_t shard_epoch; /* that the candidate knows of */
     uint64_t offset;
+    uint64_t data_epoch; /* of the history that its data belongs to */
     uint8_t flags;
 } OrrVoteRequest;
 

@@ -44,6 +44,8 @@ typedef struct OrrContext {
 
 /* settings.heartbeat_ns, or a fifth of the node timeout where that is 0. */
 ORR_API OrrTime orr_heartbeat_ns(const OrrSettings *settings);
+/* How old a replica's data may be: the setting, or its default of 10 node timeouts. */
+ORR_API OrrTime orr_replica_validity_ns(const OrrSettings *settings);
 /* Appends a trace in the name of this node. */
 ORR_API void orr_context_trace(const OrrContext *context, OrrEffects *out, OrrTrace *trace);
 

@@ -38,6 +38,7 @@ typedef enum OrrVoteVerdict {
     ORR_VOTE_DENIED_CONFIG_OLDER,  /* the candidate does not know the shard's present primary */
     ORR_VOTE_DENIED_PRIMARY_ALIVE, /* no majority says that it failed */
     ORR_VOTE_DENIED_LEASE,         /* the old owner may still serve */
+    ORR_VOTE_DENIED_DATA_OLDER,    /* the primary was known to have more, for too long */
     ORR_VOTE_DENIED_JUST_BOOTED,   /* it may have granted a lease it no longer knows of */
     ORR_VOTE_VERDICTS,
 } OrrVoteVerdict;
@@ -54,7 +55,8 @@ typedef enum OrrStanding {
     ORR_STANDING_LOADING,       /* its copy is not whole */
     ORR_STANDING_DATA_UNKNOWN,  /* it cannot say how old its data is: not seen its primary since
                                    boot */
-    ORR_STANDING_DATA_OLD,      /* out of touch for longer than settings.replica_validity_ns */
+    ORR_STANDING_DATA_OLD,      /* behind a primary that was alive by more than
+                                   settings.replica_validity_ns */
     ORR_STANDINGS,
 } OrrStanding;
 

@@ -69,6 +69,11 @@ typedef struct OrrMember {
     uint64_t offset;
     uint64_t shard_epoch;
     OrrTime pulse_at; /* 0: none since this node's boot */
+    /* what it had a while before that pulse (half the validity of a replica's data to all of
+     * it): whoever lacks this is no fit successor */
+    uint64_t offset_then;
+    uint64_t offset_mid;
+    OrrTime mid_at;
     int64_t clock_ahead_ms;
     OrrProbe probe;
 } OrrMember;
