@@ -350,6 +350,14 @@ sim_judge_on_call(SimWorld *world, size_t op)
     sim_tally_on_call(world, op);
 }
 
+void
+sim_judge_on_spin(SimWorld *world, SimHost *host)
+{
+    sim_story_addf(world->story, SIM_LINE_FAILED, world->now_ns,
+                   "%s asks to be stepped again and again", host->spec->name);
+    world->broken = true;
+}
+
 /* ---- states with deadlines */
 
 static void
@@ -732,6 +740,13 @@ finish_item(SimWorld *world, Item *item)
 void
 sim_judge_finish(SimWorld *world)
 {
+    /* states first: they are of this instant; then what the whole run comes to */
+    for (uint32_t i = 0; i < world->judge->count; i++) {
+        if (sim_check_is_state(world->judge->items[i].check->kind)) {
+            finish_item(world, &world->judge->items[i]);
+        }
+    }
+    sim_invariants_finish(world->invariants, world->now_ns);
     sim_tally_finish(world);
     for (uint32_t i = 0; i < world->judge->count; i++) {
         finish_item(world, &world->judge->items[i]);
@@ -765,6 +780,9 @@ sim_judge_exit_code(const SimWorld *world)
     bool late = world->never_formed;
     bool undecided = false;
 
+    if (world->broken) {
+        return SIM_EXIT_UNSAFE;
+    }
     for (uint32_t i = 0; i < world->judge->count; i++) {
         const SimMeasured *measured = &world->judge->items[i].measured;
 

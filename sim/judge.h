@@ -30,6 +30,8 @@ void sim_judge_on_violation(SimSentenceKind check, OrrTime at_ns, const char *te
                             void *context);
 /* A client's operation has ended: its place in the history. */
 void sim_judge_on_call(SimWorld *world, size_t op);
+/* A node's deadline has come, and comes again however often it is stepped. */
+void sim_judge_on_spin(SimWorld *world, SimHost *host);
 /* timeline[action], an `expect`, is due. */
 void sim_judge_expect(SimWorld *world, uint32_t action);
 /* A fault or a command was carried out, or undone: deadlines that count from it begin. */

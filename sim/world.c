@@ -166,7 +166,6 @@ sim_world_step(SimWorld *world)
         !sim_queue_pop(world->queue, &event)) {
         world->now_ns = MAX(world->now_ns, world->end_ns == ORR_NEVER ? 0 : world->end_ns);
         world->ended = true;
-        sim_invariants_finish(world->invariants, world->now_ns);
         sim_judge_finish(world);
         return false;
     }

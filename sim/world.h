@@ -81,6 +81,7 @@ typedef struct SimHost {
     /* the deadline */
     SimEventHandle deadline_event;
     OrrTime deadline_ns; /* virtual; ORR_NEVER: none is planned */
+    uint32_t spins;      /* TIME events in a row after which the deadline had come already */
     /* what checks saw last */
     uint64_t change;
     OrrNodeView view;   /* as of the last change */
@@ -134,6 +135,7 @@ struct SimWorld {
     bool clients_open;     /* the preload has begun */
     bool clients_begun;
     bool never_formed;
+    bool broken; /* a node broke the contract of node.h: no verdict can be trusted */
     uint64_t messages_before; /* sent until the last full second */
     uint64_t bytes_before;
     bool split_seen;          /* two nodes disagreed about an owner or a verdict */

@@ -16,6 +16,8 @@
 #define COST_STORED_NS INT64_C(1000)
 #define COST_PER_BYTE_PS INT64_C(300) /* picoseconds */
 
+#define SPINS_MAX 1000u /* TIME events without progress that are a bug */
+
 static void perform(SimHost *host, OrrEffects *effects);
 
 bool
@@ -60,7 +62,10 @@ plan_deadline(SimHost *host)
         sim_clock_virtual_of_mono(&host->clock, world->now_ns, orr_node_deadline(host->node));
 
     if (at != ORR_NEVER && at <= world->now_ns) {
-        at = world->now_ns + 1; /* at once, and yet time goes on */
+        /* at once, and yet time goes on: a node that never has enough must not stop the world */
+        at = world->now_ns + (host->spins < SPINS_MAX ? 1 : ORR_NS_PER_MS);
+    } else {
+        host->spins = 0;
     }
     if (host->deadline_ns <= at) {
         return; /* what is planned comes first, and plans anew */
@@ -368,10 +373,14 @@ sim_host_on_deadline(SimHost *host)
     due = sim_clock_virtual_of_mono(&host->clock, host->world->now_ns,
                                     orr_node_deadline(host->node));
     if (due > host->world->now_ns) {
+        host->spins = 0;
         plan_deadline(host); /* it was put off meanwhile */
-    } else {
-        step(host, &(OrrEvent){.type = ORR_EVENT_TIME});
+        return;
     }
+    if (++host->spins == SPINS_MAX) {
+        sim_judge_on_spin(host->world, host);
+    }
+    step(host, &(OrrEvent){.type = ORR_EVENT_TIME});
 }
 
 /* ---- effects */
