@@ -35,6 +35,7 @@ sim_network_new(SimQueue *queue, const SimNetworkOptions *options,
     net->held = g_array_new(FALSE, FALSE, sizeof(Held));
     net->connections = g_ptr_array_new_with_free_func(g_free);
     net->free_connections = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    net->scratch = g_string_new(NULL);
     net->version = 1;
     return net;
 }
@@ -59,6 +60,7 @@ sim_network_free(SimNetwork *net)
     g_array_free(net->held, TRUE);
     g_ptr_array_free(net->connections, TRUE);
     g_array_free(net->free_connections, TRUE);
+    g_string_free(net->scratch, TRUE);
     g_free(net->table);
     g_free(net);
 }

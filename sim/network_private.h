@@ -192,6 +192,7 @@ struct SimNetwork {
     GPtrArray *connections; /* Connection, by index */
     GArray *free_connections;
     uint64_t connection_serial;
+    GString *scratch; /* for names */
     SimNetworkStats stats;
 };
 

@@ -47,11 +47,14 @@ table_grow(SimNetwork *net)
 static uint64_t
 link_seed(const SimNetwork *net, SimEndpoint from, SimEndpoint to)
 {
-    char *name = g_strdup_printf("link %s -> %s", sim_net_endpoint(net, from)->name,
-                                 sim_net_endpoint(net, to)->name);
-    OrrRng rng = orr_rng_stream(net->options.seed, orr_bytes_of_string(name));
+    GString *name = net->scratch;
 
-    g_free(name);
+    g_string_assign(name, "link ");
+    g_string_append(name, sim_net_endpoint(net, from)->name);
+    g_string_append(name, " -> ");
+    g_string_append(name, sim_net_endpoint(net, to)->name);
+    OrrRng rng = orr_rng_stream(net->options.seed, orr_bytes(name->str, name->len));
+
     return orr_rng_next(&rng);
 }
 
