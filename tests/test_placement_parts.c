@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "placement/bids.h"
+#include "placement/jump_many.h"
 #include "placement/log2.h"
 #include "placement/points.h"
 
@@ -41,6 +42,34 @@ test_jumps_are_monotone(void)
         }
         T_TRUE(orr_jump(hash, ORR_JUMP_BUCKETS_MAX) < ORR_JUMP_BUCKETS_MAX);
         T_TRUE(orr_jumpback(hash, ORR_JUMP_BUCKETS_MAX) < ORR_JUMP_BUCKETS_MAX);
+    }
+}
+
+/* Eight at a time they land where one by one they land, for any number of buckets. */
+static void
+test_jumps_side_by_side(void)
+{
+    enum { HASHES = 67 };
+    OrrRng rng = orr_rng_new(t_seed(38));
+    uint64_t hashes[HASHES];
+    uint32_t found[HASHES];
+
+    for (unsigned round = 0; round < 3000; round++) {
+        uint32_t buckets =
+            round < 300 ? round : (uint32_t)orr_rng_next(&rng) >> (1 + round % 30);
+        for (unsigned i = 0; i < HASHES; i++) {
+            hashes[i] = i < 3 ? i - 1u : orr_rng_next(&rng);
+        }
+        for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
+            jump_many((Vectors)vectors, hashes, HASHES, buckets, found);
+            for (unsigned i = 0; i < HASHES; i++) {
+                T_REQUIRE(found[i] == orr_jump(hashes[i], buckets));
+            }
+            jumpback_many((Vectors)vectors, hashes, HASHES, buckets, found);
+            for (unsigned i = 0; i < HASHES; i++) {
+                T_REQUIRE(found[i] == orr_jumpback(hashes[i], buckets));
+            }
+        }
     }
 }
 
@@ -388,6 +417,7 @@ test_maglev_refusals(void)
 static const Test TESTS[] = {
     TEST(test_samples_of_the_references),
     TEST(test_jumps_are_monotone),
+    TEST(test_jumps_side_by_side),
     TEST(test_logarithm_in_integers),
     TEST(test_vectors_find_the_scalar_winner),
     TEST(test_weighted_contests),

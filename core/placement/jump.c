@@ -52,7 +52,7 @@ orr_jumpback(uint64_t hash, uint32_t buckets)
     uint32_t u = (uint32_t)(v ^ v >> 32) & mask;
     while (u != 0) {
         uint32_t q = UINT32_C(1) << (31 - __builtin_clz(u));
-        unsigned half = (unsigned)__builtin_popcount(u) % 2 * 32;
+        unsigned half = (unsigned)__builtin_parity(u) * 32;
         uint32_t bucket = q + ((uint32_t)(v >> half) & (q - 1));
 
         while (bucket >= buckets) {

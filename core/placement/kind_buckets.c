@@ -1,5 +1,6 @@
 #include <orrery/jump.h>
 
+#include "placement/jump_many.h"
 #include "placement/kind.h"
 
 /* Bucket i is the node added i-th of those that are here. */
@@ -56,21 +57,27 @@ modulo_find(const OrrPlacement *placement, uint64_t hash)
 }
 
 static void
+name_buckets(const OrrPlacement *placement, size_t count, uint32_t *numbers)
+{
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = placement->by_age[numbers[i]];
+    }
+}
+
+static void
 jump_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
                uint32_t *numbers)
 {
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = placement->by_age[orr_jump(hashes[i], placement->count)];
-    }
+    jump_many(vectors_here(), hashes, count, placement->count, numbers);
+    name_buckets(placement, count, numbers);
 }
 
 static void
 jumpback_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
                    uint32_t *numbers)
 {
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = placement->by_age[orr_jumpback(hashes[i], placement->count)];
-    }
+    jumpback_many(vectors_here(), hashes, count, placement->count, numbers);
+    name_buckets(placement, count, numbers);
 }
 
 static void

@@ -28,6 +28,12 @@ ORR_API uint32_t orr_jump(uint64_t hash, uint32_t buckets);
 /* The same promise, other answers, in constant expected time. */
 ORR_API uint32_t orr_jumpback(uint64_t hash, uint32_t buckets);
 
+/* The buckets of many, in `found`: the same answers, faster. */
+ORR_API void orr_jump_batch(const uint64_t *hashes, size_t count, uint32_t buckets,
+                            uint32_t *found);
+ORR_API void orr_jumpback_batch(const uint64_t *hashes, size_t count, uint32_t buckets,
+                                uint32_t *found);
+
 ORR_END_DECLS
 
 #endif
