@@ -301,6 +301,7 @@ begin_life(OrrNode *node, OrrEffects *out)
     node->incarnation_reserved = node->sender.incarnation + INCARNATION_BLOCK;
     orr_persist_life(node->persist, node->incarnation_reserved, node->boots);
     orr_persist_epoch(node->persist, node->context.current_epoch);
+    node->epoch_saved = node->epoch_saving = node->context.current_epoch;
     orr_persist_identity(node->persist, &node->sender.self, &node->sender.cluster,
                          &orr_node_self(node)->shard->id);
     orr_persist_shard(node->persist, orr_node_self(node)->shard);
@@ -427,12 +428,39 @@ on_time(OrrNode *node, OrrEffects *out)
     orr_node_clients_time(node, out);
 }
 
+static void
+on_epoch_stored(void *owner, OrrStatus status, uint64_t epoch, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+
+    (void)now;
+    (void)out;
+    if (status == ORR_OK) {
+        node->epoch_saved = MAX(node->epoch_saved, epoch);
+        node->change++;
+    } else {
+        node->epoch_saving = node->epoch_saved;
+    }
+}
+
+/* Epochs never go down, over restarts neither: each new one that is heard goes to disk. */
+static void
+save_epoch(OrrNode *node, OrrEffects *out)
+{
+    uint64_t epoch = node->context.current_epoch;
+
+    if (epoch > node->epoch_saving) {
+        node->epoch_saving = epoch;
+        orr_persist_epoch(node->persist, epoch);
+        (void)orr_persist_commit(node->persist, node->now, on_epoch_stored, node, epoch, out);
+    }
+}
+
 /* What follows from what changed, at the end of every step. */
 static void
 settle(OrrNode *node, OrrEffects *out)
 {
     OrrContext *context = &node->context;
-    uint64_t epoch = context->current_epoch;
 
     orr_node_sync_data_view(node);
     for (int round = 0;
@@ -450,9 +478,7 @@ settle(OrrNode *node, OrrEffects *out)
         orr_node_update_cluster_state(node, out);
     }
     orr_node_update_fence(node, out);
-    if (context->current_epoch > epoch) {
-        node->change++;
-    }
+    save_epoch(node, out);
     orr_node_flush_data(node, out);
 }
 

@@ -58,7 +58,7 @@ orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *view)
     view->primary = orr_node_self(node)->shard->primary;
     view->role = role_now(node);
     view->incarnation = node->sender.incarnation;
-    view->current_epoch = context->current_epoch;
+    view->current_epoch = node->epoch_saved;
     view->shard_epoch = orr_node_self(node)->shard->epoch;
     view->vote_epoch = node->election->vote_epoch;
     view->lease_until_ns = orr_election_lease(node->election, now_ns);
