@@ -114,14 +114,17 @@ sim_exit_worse(int a, int b)
     return MAX(a, b);
 }
 
-/* To three digits behind the point of its unit: nobody reads nanoseconds of a minute. */
-static int64_t
-rounded(int64_t value)
+/* Seconds or milliseconds with three digits: nobody reads nanoseconds of a minute. */
+static char *
+duration_text(int64_t value)
 {
     int64_t size = value < 0 ? -value : value;
-    int64_t grain = size >= ORR_NS_PER_S ? ORR_NS_PER_MS : size >= ORR_NS_PER_MS ? 1000 : 1;
+    int64_t unit = size >= ORR_NS_PER_S ? ORR_NS_PER_S : ORR_NS_PER_MS;
+    int64_t thousandths = (size + unit / 2000) / (unit / 1000);
 
-    return (value + (value < 0 ? -grain : grain) / 2) / grain * grain;
+    return g_strdup_printf("%s%" G_GINT64_FORMAT ".%03d%s", value < 0 ? "-" : "",
+                           thousandths / 1000, (int)(thousandths % 1000),
+                           unit == ORR_NS_PER_S ? "s" : "ms");
 }
 
 char *
@@ -129,9 +132,9 @@ sim_value_text(SimUnit unit, int64_t value)
 {
     switch (unit) {
     case SIM_UNIT_NS:
-        return config_quantity_format(CONFIG_DURATION, rounded(value));
+        return duration_text(value);
     case SIM_UNIT_PPM:
-        return config_quantity_format(CONFIG_PERCENT, value);
+        return value == 0 ? g_strdup("0%") : config_quantity_format(CONFIG_PERCENT, value);
     case SIM_UNIT_BYTES:
         return config_quantity_format(CONFIG_SIZE, value);
     case SIM_UNIT_RATE:

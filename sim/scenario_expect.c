@@ -386,6 +386,14 @@ find_expectation(SimReader *self, const char *text)
             return expectation->text;
         }
     }
+    for (unsigned i = 0; i < self->scenario->action_count; i++) {
+        const SimAction *action = &self->scenario->timeline[i];
+
+        if (action->command.kind == SIM_COMMAND_EXPECT &&
+            (strcmp(action->text, text) == 0 || strcmp(action->command.text, text) == 0)) {
+            return action->text;
+        }
+    }
     return NULL;
 }
 
