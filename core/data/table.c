@@ -101,7 +101,7 @@ orr_bucket_next(const OrrStore *store, const OrrBucket *bucket)
     return bucket->chained ? orr_arena_small(&store->arena, bucket->refs[CHAIN_INDEX]) : NULL;
 }
 
-static OrrEntry *
+static inline OrrEntry *
 find_in_bucket(const OrrStore *store, OrrBucket *bucket, OrrBytes key, uint8_t tag,
                OrrSpot *spot)
 {
@@ -117,12 +117,28 @@ find_in_bucket(const OrrStore *store, OrrBucket *bucket, OrrBytes key, uint8_t t
     return NULL;
 }
 
+/* As descend(), for who wants only the bucket: the path of every lookup. */
+static inline OrrRef
+bucket_ref_of(const OrrStore *store, const OrrTable *table, uint64_t hash)
+{
+    while (table->depth > 0) {
+        const OrrRef *directory = directory_of(store, table);
+        OrrRef ref = directory[hash >> (64 - table->depth)];
+
+        if ((ref & BELOW) == 0) {
+            return ref;
+        }
+        table = orr_arena_small(&store->arena, ref & ~BELOW);
+        hash <<= ORR_TABLE_DEPTH_MAX;
+    }
+    return table->root;
+}
+
 OrrEntry *
 orr_table_find(const OrrStore *store, const OrrTable *table, OrrBytes key, uint64_t hash,
                OrrSpot *spot)
 {
-    Place place;
-    OrrRef ref = descend(store, table, hash, &place);
+    OrrRef ref = bucket_ref_of(store, table, hash);
 
     if (ref == ORR_REF_NONE) {
         return NULL;
@@ -471,8 +487,7 @@ orr_table_bucket_at(const OrrStore *store, const OrrTable *table, uint64_t posit
 const OrrBucket *
 orr_table_prefetch_bucket(const OrrStore *store, const OrrTable *table, uint64_t hash)
 {
-    Place place;
-    OrrRef ref = descend(store, table, hash, &place);
+    OrrRef ref = bucket_ref_of(store, table, hash);
 
     if (ref == ORR_REF_NONE) {
         return NULL;
