@@ -62,17 +62,16 @@ probe_find(const OrrPlacement *placement, OrrBytes key)
     uint64_t probe = probe_hash(placement, key) << shift;
     uint64_t step = hash_by(placement->options.hash, placement->options.seed + 2, key) << shift;
     uint64_t least = UINT64_MAX;
-    uint32_t owner = points_owner_at(points, 0);
+    size_t best = 0;
 
     for (uint32_t i = 0; i < placement->options.probes; i++, probe += step) {
         size_t at = points_find(points, probe + 1);
-
-        at = at == points->count ? 0 : at;
         uint64_t distance = points->positions[at] - probe;
-        owner = distance < least ? points_owner_at(points, at) : owner;
+
+        best = distance < least ? at : best;
         least = distance < least ? distance : least;
     }
-    return owner;
+    return points_owner_at(points, best);
 }
 
 static size_t

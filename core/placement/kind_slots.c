@@ -162,16 +162,13 @@ fill(Deal *deal, uint32_t number)
 static void
 drain(Deal *deal, uint32_t number)
 {
-    bool all = deal->placement->nodes[number].weight == 0;
-
     while (deal->held[number] != 0) {
         uint32_t poorest = find_extreme(deal, number, -1);
 
-        if (poorest == NOBODY) {
-            return;
-        }
-        if (!all && surplus(deal, number) - surplus(deal, poorest) <=
-                        (int64_t)deal->placement->total_weight) {
+        /* shares sum up to all slots: whoever holds one without a weight leaves somebody short
+         */
+        if (poorest == NOBODY || surplus(deal, number) - surplus(deal, poorest) <=
+                                     (int64_t)deal->placement->total_weight) {
             return;
         }
         give(deal, number, poorest);

@@ -48,6 +48,8 @@ finish(Points *points)
     for (size_t pad = 0; pad < POINTS_PAD; pad++) {
         put(points, points->count + pad, (Point){UINT64_MAX, first});
     }
+    /* for distances, which are modulo 2^64: only marks are searched */
+    points->positions[points->count] = points->count != 0 ? points->positions[0] : 0;
     for (size_t entry = 0; entry < points->entries; entry++) {
         while (i < points->count && points->positions[i] >> points->shift < entry) {
             i++;

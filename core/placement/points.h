@@ -27,7 +27,7 @@ typedef struct Point {
 
 typedef struct Points {
     uint64_t *marks;     /* count + POINTS_PAD */
-    uint64_t *positions; /* count + POINTS_PAD */
+    uint64_t *positions; /* count + POINTS_PAD; the one behind the last is the first again */
     uint32_t *index;     /* entries + 1 */
     size_t count;
     size_t entries; /* a power of two, at least 2 */
