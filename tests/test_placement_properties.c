@@ -677,7 +677,7 @@ static const uint64_t DIGESTS[ORR_PLACEMENT_ALGORITHM_COUNT] = {
     UINT64_C(0x3daaffaf399841d9), /* jump */
     UINT64_C(0xdb486747b2d60821), /* jumpback */
     UINT64_C(0xc0041ef2b9875057), /* rendezvous */
-    UINT64_C(0x522ca335ddfe1f27), /* rendezvous-tree */
+    UINT64_C(0x7f605ce1be6479b2), /* rendezvous-tree */
     UINT64_C(0xb4ff14edb0af3520), /* maglev */
     UINT64_C(0x6a3cd2b43de3adfd), /* multi-probe */
     UINT64_C(0x6a8fa58755450893), /* anchor */
@@ -708,6 +708,25 @@ static void
 test_digests_are_for_ever(void)
 {
     for_all(check_digest);
+}
+
+/* However a tree grows, no newcomer moves many more keys than three times its due. */
+static void
+test_tree_grows_without_a_jolt(void)
+{
+    OrrPlacement *tree = rig_of(ORR_PLACEMENT_RENDEZVOUS_TREE, 250);
+    unsigned total = 0;
+
+    rig_owners(tree, after);
+    for (unsigned i = 250; i < 400; i++) {
+        memcpy(before, after, sizeof before);
+        T_EQ(rig_add(tree, i, 1, NULL), ORR_OK);
+        rig_owners(tree, after);
+        T_TRUE(count_moves() < 90); /* due are 10 to 16 */
+        total += count_moves();
+    }
+    T_TRUE(total < 3 * 1880);
+    orr_placement_free(tree);
 }
 
 /* A copy lives its own life. */
@@ -832,6 +851,7 @@ static const Test TESTS[] = {
     TEST(test_thousands_of_nodes),
     TEST(test_slots_stay_fair),
     TEST(test_tree_of_several_levels),
+    TEST(test_tree_grows_without_a_jolt),
     TEST(test_digests_are_for_ever),
     TEST(test_copies_are_independent),
     TEST(test_bounded_ring_keeps_its_bound),

@@ -62,8 +62,8 @@ static const OrrPlacementInfo INFOS[ORR_PLACEMENT_ALGORITHM_COUNT] = {
      .weighted = true, .removes_any = true, .order_free = true, .hash_exact = true,
      .minimal = true, .recovers = true, .by_hash = true, .hash_bits = 64},
     {.algorithm = ORR_PLACEMENT_RENDEZVOUS_TREE, .name = "rendezvous-tree",
-     .description = "Rendezvous between groups of groups of nodes: logarithmic time, at the price "
-                    "of more moves.",
+     .description = "Rendezvous between 16 groups, 16 groups in them, and the nodes of one: quick with "
+                    "thousands of nodes, at the price of more moves.",
      .weighted = true, .removes_any = true, .order_free = true, .hash_exact = true,
      .recovers = true, .by_hash = true, .hash_bits = 64},
     {.algorithm = ORR_PLACEMENT_MAGLEV, .name = "maglev",

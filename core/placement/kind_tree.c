@@ -5,21 +5,22 @@
 #include "placement/log2.h"
 
 #define FAN_BITS 4u
-#define DEPTH_MAX (64u / FAN_BITS)
-#define LEAF_NODES_MAX 256u /* vectors ask so many in the time of one level of the tree */
+#define LEVELS 2u /* of groups; below them nodes bid, by vectors */
 
-/* Nodes stand in a tree by the hexadecimal digits of their hash. A group's children bid for a
- * key, each with the weight of all nodes below it, and the tree is gone down until a group has
- * so few nodes that they bid themselves:
+/* Nodes stand in a tree by the first two hexadecimal digits of their hash. A group's children
+ * bid for a key, each with the weight of all nodes below it; at the bottom nodes bid
+ * themselves:
  *
- *     [ 3..  ] [ 8..  ] [ a..  ]        weights 700, 240, 900
- *         |        |        |
- *     [30. ] ...  240 nodes [a0. ] ...
+ *     [ 3 ]  [ 8 ]  [ a ]          weights 700, 240, 900
+ *       |      |      |
+ *     [30] [31] ...  [a0] ...      weights 41, 55, ...
+ *       |
+ *     nodes
  *
  * A heavier child draws keys from its siblings, and among those below it they are spread again:
- * so a newcomer moves up to as many times the least as there are levels. What a child is called
- * depends on its digits only, so a tree where a child is alone in its group needs no such
- * group.
+ * so a change of one node moves up to as many times the least as there are levels. What a child
+ * is called, and how many levels there are, do not depend on the nodes: nothing else ever
+ * moves.
  *
  * See orrery/rendezvous.h for the sources. */
 typedef struct Child {
@@ -132,8 +133,8 @@ build_nodes(const OrrPlacement *placement, Tree *tree, uint32_t index, const Lea
     g_free(numbers);
 }
 
-/* A group of these leaves, and the groups below it; its index. No deeper than there are digits:
- * more nodes of one hash than bid at once bid at once all the same. */
+/* A group of these leaves, and the groups below it; its index. Where all leaves share a digit
+ * there is nothing to choose, and no group. */
 static uint32_t
 build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t count,
       unsigned depth)
@@ -141,10 +142,10 @@ build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t coun
     uint32_t index = tree->groups->len;
 
     g_array_set_size(tree->groups, index + 1);
-    while (depth < DEPTH_MAX && family(leaves, count, depth) == count) {
-        depth++; /* where all go one way there is nothing to choose */
+    while (depth < LEVELS && family(leaves, count, depth) == count) {
+        depth++;
     }
-    if (count <= LEAF_NODES_MAX || depth == DEPTH_MAX) {
+    if (depth == LEVELS) {
         build_nodes(placement, tree, index, leaves, count);
         return index;
     }
@@ -225,23 +226,6 @@ tree_find(const OrrPlacement *placement, uint64_t hash)
     return contest_winner(&tree->contest, placement, group->span, hash);
 }
 
-/* Few nodes are one group, asked for many keys at once; else the keys part at the root. */
-static void
-tree_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
-               uint32_t *numbers)
-{
-    const Tree *tree = placement->state;
-    const Group *root = &g_array_index(tree->groups, Group, 0);
-
-    if (root->nodes) {
-        contest_winners(&tree->contest, placement, root->span, hashes, count, numbers);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = tree_find(placement, hashes[i]);
-    }
-}
-
 static size_t
 tree_memory_size(const OrrPlacement *placement)
 {
@@ -259,7 +243,6 @@ const Kind KIND_RENDEZVOUS_TREE = {
     .hash = kind_hash,
     .hash_many = kind_hash_many,
     .find_hash = tree_find,
-    .find_many = tree_find_many,
     .next = kind_next_by_rehash,
     .shares = kind_shares_by_weight,
     .memory_size = tree_memory_size,

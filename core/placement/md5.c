@@ -6,10 +6,9 @@
 #define SHORT_MAX 55u /* bytes that fit into one block with their padding */
 #define LANES 8
 
-/* RFC 1321, section 3.4: F, G (in a form with one operation less), H, I. */
+/* RFC 1321, section 3.4: F, G, H, I, in forms where the newest of the three, x, comes last. */
 #define F(x, y, z) ((z) ^ ((x) & ((y) ^ (z))))
-#define G(x, y, z) ((y) ^ ((z) & ((x) ^ (y))))
-#define H(x, y, z) ((x) ^ (y) ^ (z))
+#define H(x, y, z) ((x) ^ ((y) ^ (z)))
 #define I(x, y, z) ((y) ^ ((x) | ~(z)))
 #define STEP(f, a, b, c, d, k, by, sine)                                                       \
     do {                                                                                       \
@@ -45,6 +44,8 @@
 #define START_B UINT32_C(0xefcdab89)
 #define START_C UINT32_C(0x98badcfe)
 #define START_D UINT32_C(0x10325476)
+
+#define G(x, y, z) ((~(z) & (y)) + ((z) & (x))) /* no bit in both: the sum may wait for x */
 
 static void
 compress(Md5 *state, const uint32_t m[16])
@@ -112,6 +113,9 @@ md5_of(OrrBytes bytes)
 
 #if defined(__GNUC__)
 typedef uint32_t Lanes __attribute__((vector_size(4 * LANES)));
+
+#undef G
+#define G(x, y, z) ((y) ^ ((z) & ((x) ^ (y)))) /* one instruction of AVX-512 */
 
 /* Word i of lane j of the block is in m[i][j]. The function is inlined into one twin for each
  * set of instructions, and the compiler uses what that one has. */
