@@ -214,6 +214,9 @@ sim_tally_on_second(SimWorld *world)
             uint64_t memory = orr_keyspace_memory(orr_node_keyspace(host->node));
 
             second.nodes++;
+            host->dirty = true;
+            host->offset_before = MIN(host->offset_last, sim_host_view(host)->offset);
+            host->offset_last = host->view.offset;
             tally->memory_peak = MAX(tally->memory_peak, memory);
         }
     }

@@ -323,6 +323,7 @@ init_host(SimWorld *world, uint32_t index)
     host->deadline_ns = ORR_NEVER;
     host->struck_ns = -1;
     host->stopped_ns = -1;
+    host->compared_ns = -1;
     host->config.settings = spec->settings;
     host->config.id = *sim_roster_id(world->names, SIM_ROSTER_NODE, index);
     host->config.cluster = *sim_roster_id(world->names, SIM_ROSTER_CLUSTER, spec->cluster);
