@@ -204,6 +204,8 @@ slots_have_copies(SimWorld *world, const SimSentence *check, const Why *why)
     return true;
 }
 
+#define FIRST_EPOCH 1u /* what every shard begins with: nobody was elected at it */
+
 static bool
 epochs_distinct(SimWorld *world, const Why *why)
 {
@@ -215,7 +217,8 @@ epochs_distinct(SimWorld *world, const Why *why)
 
             if (other != NULL && other->role == ORR_ROLE_PRIMARY &&
                 orr_id_equal(&other->cluster, &view->cluster) &&
-                other->shard_epoch == view->shard_epoch) {
+                other->shard_epoch == view->shard_epoch &&
+                (view->shard_epoch > FIRST_EPOCH || orr_id_equal(&other->shard, &view->shard))) {
                 return no(why, "%s and %s are both at epoch %" G_GUINT64_FORMAT,
                           name_of(world, k), name_of(world, i), view->shard_epoch);
             }

@@ -194,6 +194,26 @@ test_two_winners_are_seen(void)
     rig_free(&rig);
 }
 
+/* An operator who gives two nodes one epoch is no election. */
+static void
+test_takeovers_are_no_elections(void)
+{
+    Rig rig;
+    OrrTrace trace;
+
+    rig_init(&rig);
+    trace = decision(&rig, ORR_TRACE_PROMOTED, 0, 0, 5);
+    sim_invariants_trace(rig.invariants, 2 * S, 0, &trace);
+    trace = decision(&rig, ORR_TRACE_ADMIN, 1, 1, 0);
+    orr_trace_set_text(&trace, orr_bytes_of_string("cluster FAILOVER TAKEOVER"));
+    sim_invariants_trace(rig.invariants, 3 * S, 1, &trace);
+    trace = decision(&rig, ORR_TRACE_PROMOTED, 1, 1, 5);
+    sim_invariants_trace(rig.invariants, 3 * S, 1, &trace);
+
+    T_EQ(rig.failures, 0);
+    rig_free(&rig);
+}
+
 /* O2: one voter, one epoch, two candidates; the same candidate twice is one vote. */
 static void
 test_two_votes_are_seen(void)
@@ -236,7 +256,7 @@ test_epochs_that_go_down_are_seen(void)
 static const Test TESTS[] = {
     TEST(test_a_clean_failover_passes),      TEST(test_an_episode_ends_with_its_lease),
     TEST(test_two_servers_at_once_are_seen), TEST(test_one_version_has_one_owner),
-    TEST(test_two_winners_are_seen),         TEST(test_two_votes_are_seen),
+    TEST(test_two_winners_are_seen),       TEST(test_takeovers_are_no_elections),         TEST(test_two_votes_are_seen),
     TEST(test_epochs_that_go_down_are_seen),
 };
 
