@@ -42,7 +42,6 @@ apply_use(SimReader *self, const SimSentence *out)
 static void
 read_use_line(SimReader *self, const ConfigNode *node)
 {
-    g_autofree char *text = g_strconcat(node->key, " ", node->text, NULL);
     SimWords words = sim_words_of_node(self->arena, node);
     GArray *tokens = g_array_new(FALSE, FALSE, sizeof(SimWordToken));
     SimWordToken key = {node->key, 0, strlen(node->key)};
