@@ -367,6 +367,41 @@ test_buckets_through_long_histories(void)
     orr_memento_free(memento);
 }
 
+/* java.util.Random, from its documentation: nextInt(bound) leaves out the last incomplete run.
+ */
+static uint32_t
+java_below(uint64_t seed, uint32_t bound)
+{
+    uint64_t state = (seed ^ UINT64_C(0x5DEECE66D)) & ((UINT64_C(1) << 48) - 1);
+
+    for (;;) {
+        state = (state * UINT64_C(0x5DEECE66D) + 0xB) & ((UINT64_C(1) << 48) - 1);
+        uint32_t bits = (uint32_t)(state >> 17);
+        if (bits < (UINT32_C(1) << 31) / bound * bound) {
+            return bits % bound;
+        }
+    }
+}
+
+/* In a table so large that one draw in a hundred has to be thrown away, dx draws as Java does.
+ */
+static void
+test_dx_throws_away_what_java_does(void)
+{
+    enum { CAPACITY = 40000000 };
+    OrrDx *dx = orr_dx_new(CAPACITY);
+    uint32_t bucket = 0;
+
+    for (uint32_t i = 0; i < CAPACITY; i++) {
+        T_REQUIRE(orr_dx_add(dx, &bucket) == ORR_OK);
+    }
+    T_EQ(orr_dx_add(dx, &bucket), ORR_FULL);
+    for (uint64_t hash = 0; hash < 5000; hash++) {
+        T_EQ(orr_dx_find(dx, hash * 77773), java_below(hash * 77773, CAPACITY));
+    }
+    orr_dx_free(dx);
+}
+
 /* Multi-probe by itself is multi-probe behind the contract. */
 static void
 test_multiprobe_alone(void)
@@ -424,6 +459,7 @@ static const Test TESTS[] = {
     TEST(test_points_in_order_whatever_they_are),
     TEST(test_merged_ring_is_the_built_ring),
     TEST(test_buckets_through_long_histories),
+    TEST(test_dx_throws_away_what_java_does),
     TEST(test_multiprobe_alone),
     TEST(test_maglev_refusals),
 };
