@@ -386,7 +386,8 @@ load_max_mean(SimWorld *world, const SimPeriod *period)
         if (call->node < world->host_count && call->outcome == SIM_OUTCOME_OK &&
             sim_period_has(world, period, call->invoked_ns)) {
             owners += load[call->node] == 0;
-            most = MAX(most, ++load[call->node]);
+            load[call->node]++;
+            most = MAX(most, load[call->node]);
             all++;
         }
     }

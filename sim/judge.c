@@ -316,6 +316,9 @@ sim_judge_on_gone(SimWorld *world, SimHost *host)
 {
     sim_invariants_gone(world->invariants, world->now_ns, host->index);
     host->keys_seen = 0;
+    if (host->node == NULL) {
+        sim_tally_on_gone(world, host);
+    }
 }
 
 void

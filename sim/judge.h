@@ -96,6 +96,7 @@ typedef struct SimTally {
     GArray *marks;       /* of SimMark, in order of time: not of WRITE_DROPPED */
     GArray *seconds;     /* of SimSecond, from the scenario's 0 on */
     GArray *outages;     /* of SimOutage; after the end */
+    uint32_t *sync_from; /* by node: whose full copy it is taking, or SIM_NONE */
     uint32_t *syncs_out; /* by node: full copies under way out of it */
     uint32_t syncs_peak;
     uint64_t reached;       /* bit per SimReached */
@@ -114,6 +115,7 @@ typedef struct SimTally {
 SimTally *sim_tally_new(const SimWorld *world);
 void sim_tally_free(SimTally *tally);
 void sim_tally_on_trace(SimWorld *world, SimHost *host, const OrrTrace *trace);
+void sim_tally_on_gone(SimWorld *world, const SimHost *host);
 void sim_tally_on_call(SimWorld *world, size_t op);
 void sim_tally_on_second(SimWorld *world);
 void sim_tally_finish(SimWorld *world);

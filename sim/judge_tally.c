@@ -18,6 +18,10 @@ sim_tally_new(const SimWorld *world)
     tally->returned = g_array_new(FALSE, TRUE, sizeof(size_t));
     tally->keys_gone = g_array_new(FALSE, TRUE, sizeof(uint32_t));
     tally->syncs_out = g_new0(uint32_t, MAX(world->host_count, 1));
+    tally->sync_from = g_new(uint32_t, MAX(world->host_count, 1));
+    for (uint32_t i = 0; i < world->host_count; i++) {
+        tally->sync_from[i] = SIM_NONE;
+    }
     return tally;
 }
 
@@ -30,6 +34,7 @@ sim_tally_free(SimTally *tally)
     g_array_unref(tally->lost);
     g_array_unref(tally->returned);
     g_array_unref(tally->keys_gone);
+    g_free(tally->sync_from);
     g_free(tally->syncs_out);
     g_free(tally);
 }
@@ -104,17 +109,44 @@ note_reached(SimTally *tally, const OrrTrace *trace)
     }
 }
 
+/* A replica takes one full copy at a time; a copy is over when it is done, when another begins,
+ * or when one of the two is gone. */
 static void
-count_syncs(SimTally *tally, const SimHost *host, const OrrTrace *trace)
+set_sync(SimTally *tally, uint32_t replica, uint32_t primary)
 {
-    uint32_t *out = &tally->syncs_out[host->index];
+    uint32_t before = tally->sync_from[replica];
 
-    if (trace->kind == ORR_TRACE_SYNC_FULL_BEGUN) {
-        tally->syncs_peak = MAX(tally->syncs_peak, ++*out);
-    } else if (trace->kind == ORR_TRACE_SYNC_FULL_DONE && *out > 0) {
-        --*out;
-    } else if (trace->kind == ORR_TRACE_BOOTED) {
-        *out = 0;
+    if (before != SIM_NONE) {
+        tally->syncs_out[before]--;
+    }
+    tally->sync_from[replica] = primary;
+    if (primary != SIM_NONE) {
+        tally->syncs_out[primary]++;
+        tally->syncs_peak = MAX(tally->syncs_peak, tally->syncs_out[primary]);
+    }
+}
+
+static void
+count_syncs(SimTally *tally, const SimHost *host, uint32_t other, const OrrTrace *trace)
+{
+    if (trace->kind == ORR_TRACE_SYNC_FULL_BEGUN && other < host->world->host_count) {
+        set_sync(tally, other, host->index);
+    } else if ((trace->kind == ORR_TRACE_SYNC_FULL_DONE ||
+                trace->kind == ORR_TRACE_SYNC_PARTIAL) &&
+               other < host->world->host_count && tally->sync_from[other] == host->index) {
+        set_sync(tally, other, SIM_NONE);
+    }
+}
+
+void
+sim_tally_on_gone(SimWorld *world, const SimHost *host)
+{
+    SimTally *tally = sim_judge_tally(world);
+
+    for (uint32_t i = 0; i < world->host_count; i++) {
+        if (i == host->index || tally->sync_from[i] == host->index) {
+            set_sync(tally, i, SIM_NONE);
+        }
     }
 }
 
@@ -131,7 +163,7 @@ sim_tally_on_trace(SimWorld *world, SimHost *host, const OrrTrace *trace)
     };
 
     note_reached(tally, trace);
-    count_syncs(tally, host, trace);
+    count_syncs(tally, host, mark.other, trace);
     switch ((int)trace->kind) {
     case ORR_TRACE_FAILED:
         mark.genuine = mark.other == SIM_ROSTER_NONE || is_genuine(world, mark.other);
