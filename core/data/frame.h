@@ -3,6 +3,7 @@
 #define ORR_DATA_FRAME_H
 
 #include <orrery/event.h>
+#include <orrery/record.h>
 
 #include <glib.h>
 
@@ -33,6 +34,8 @@ typedef struct FrameEntry {
 
 void frame_put_header(GByteArray *bytes, const FrameHeader *header);
 void frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes payload);
+/* The same for a record, encoded in place. */
+void frame_put_record(GByteArray *bytes, uint64_t sequence, const OrrRecord *record);
 
 typedef struct FrameReader {
     OrrBytes content;

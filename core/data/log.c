@@ -81,9 +81,7 @@ orr_log_encoded(OrrLog *log, OrrBytes record)
 void
 orr_log_record(OrrLog *log, const OrrRecord *record)
 {
-    g_autofree uint8_t *text = g_malloc(orr_record_size(record));
-
-    orr_log_encoded(log, orr_bytes(text, orr_record_encode(record, text)));
+    frame_put_record(log->pending, ++log->sequence, record);
 }
 
 void
@@ -164,12 +162,13 @@ orr_log_flush(OrrLog *log, uint64_t op, bool sync, OrrEffects *out)
 static void
 begin_snapshot(OrrLog *log, const OrrLogMeta *meta)
 {
-    FrameHeader header = {ORR_FILE_SNAPSHOT, 0, log->generation, 1, log->node};
+    /* where the log of this generation begins, so that a log that is lost is missed */
+    FrameHeader header = {ORR_FILE_SNAPSHOT, 0, log->generation, log->sequence, log->node};
 
     g_byte_array_set_size(log->piece, 0);
     frame_put_header(log->piece, &header);
-    frame_put_entry(log->piece, 1, FRAME_META, orr_bytes(meta->bytes, meta->size));
-    log->snapshot_sequence = 1;
+    frame_put_entry(log->piece, log->sequence, FRAME_META, orr_bytes(meta->bytes, meta->size));
+    log->snapshot_sequence = log->sequence;
     log->snapshot_count = 0;
     log->cursor = orr_keyspace_cursor(0, ORR_KEYSPACE_SLOTS - 1);
     log->snapshot = SNAPSHOT_WRITING;
@@ -210,10 +209,8 @@ static void
 add_to_piece(const OrrRecord *record, void *context)
 {
     OrrLog *log = context;
-    g_autofree uint8_t *text = g_malloc(orr_record_size(record));
 
-    frame_put_entry(log->piece, ++log->snapshot_sequence, FRAME_RECORD,
-                    orr_bytes(text, orr_record_encode(record, text)));
+    frame_put_record(log->piece, ++log->snapshot_sequence, record);
     log->snapshot_count++;
 }
 

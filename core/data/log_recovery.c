@@ -181,6 +181,7 @@ read_snapshot(Recovery *self, const OrrFile *file)
         return status;
     }
     self->result->snapshot_generation = file->generation;
+    self->result->sequence = header.sequence - 1;
     return read_file(self, file, &reader);
 }
 
@@ -211,7 +212,7 @@ read_logs(Recovery *self, uint32_t first)
             result->ignored_from = generation;
             return ORR_OK;
         }
-        if (result->sequence != 0 && header.sequence != result->sequence + 1) {
+        if (header.sequence != result->sequence + 1) {
             return refuse(self, file, 0, "entries before it are missing: a file is lost");
         }
         status = read_file(self, file, &reader);
