@@ -191,6 +191,27 @@ count_ballots(const EpochVote *self, Ballot ballot)
     return count;
 }
 
+/* False once the voters that have not said no, and can be heard, are too few. */
+static bool
+can_still_win(EpochVote *self)
+{
+    OrrMembers *members = self->base.context->members;
+    uint32_t possible = 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *voter = members->list[i];
+        Ballot ballot;
+
+        if (!orr_members_is_voter(members, voter)) {
+            continue;
+        }
+        ballot = answer_of(self, &voter->id)->ballot;
+        possible += ballot == BALLOT_GRANTED ||
+                    (ballot == BALLOT_NONE && voter->state == ORR_MEMBER_ALIVE);
+    }
+    return possible >= orr_members_majority(members);
+}
+
 static void
 check_majority(EpochVote *self, OrrNow now, OrrEffects *out)
 {
@@ -293,6 +314,17 @@ ask(EpochVote *self, OrrTime now_ns, OrrEffects *out)
     self->ask_again_at = now_ns + ASK_AGAIN;
 }
 
+/* An attempt that only refusals of this epoch have spoilt is given up at once for the next
+ * epoch; one that waits for voters to come back waits. */
+static void
+give_up_if_lost(EpochVote *self, OrrTime now_ns)
+{
+    if (count_ballots(self, BALLOT_LOST) > 0 && !can_still_win(self) &&
+        !ORR_PLANTED(self->base.context->settings, ALL_STAND_AT_ONCE)) {
+        try_again(self, now_ns, 0);
+    }
+}
+
 static void
 on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrEffects *out)
 {
@@ -326,11 +358,7 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
     case ORR_VOTE_VERDICTS:
         break; /* it may think otherwise soon: asked again */
     }
-    if (count_ballots(self, BALLOT_LOST) >
-            orr_members_voters(members) - orr_members_majority(members) &&
-        !ORR_PLANTED(context->settings, ALL_STAND_AT_ONCE)) {
-        try_again(self, now.mono_ns, 0);
-    }
+    give_up_if_lost(self, now.mono_ns);
 }
 
 /* Voting */
@@ -455,6 +483,9 @@ on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
     }
     self->base.vote_epoch = request->epoch;
     self->base.vote_for = candidate->id;
+    if ((request->flags & ORR_VOTE_CONSENT) != 0) {
+        orr_detector_release(self->base.detector, candidate->shard);
+    }
     orr_detector_promise(self->base.detector, now.mono_ns, candidate);
     if (!ORR_PLANTED(context->settings, VOTE_NOT_PERSISTED)) {
         held = self->base.sink.persist(self->base.sink.owner, now, request->epoch,
@@ -568,7 +599,10 @@ epoch_vote_time(OrrElection *election, OrrNow now, OrrEffects *out)
         if (now.mono_ns >= self->expires_at) {
             on_expired(self, now, out);
         } else if (now.mono_ns >= self->ask_again_at) {
-            ask(self, now.mono_ns, out);
+            give_up_if_lost(self, now.mono_ns);
+            if (self->state == ASKING) {
+                ask(self, now.mono_ns, out);
+            }
         }
         break;
     }

@@ -54,6 +54,18 @@ orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns, const Orr
 }
 
 void
+orr_detector_release(OrrDetector *detector, const OrrShard *shard)
+{
+    OrrMembers *members = detector->context->members;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i]->shard == shard) {
+            members->list[i]->probe.granted_until = 0;
+        }
+    }
+}
+
+void
 orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate)
 {
     candidate->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;

@@ -41,6 +41,27 @@ mates_have_spoken(const OrrNode *node)
     return true;
 }
 
+/* A replica that has more of this history than its primary says that the primary lost data. */
+static const OrrMember *
+fuller_mate(const OrrNode *node)
+{
+    const OrrMembers *members = node->context.members;
+    const OrrMember *fullest = NULL;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *mate = members->list[i];
+
+        if (mate != members->self && mate->shard == members->self->shard &&
+            mate->state == ORR_MEMBER_ALIVE && mate->pulse_at != 0 &&
+            mate->shard_epoch == members->self->shard->epoch &&
+            mate->offset > node->context.offset &&
+            (fullest == NULL || mate->offset > fullest->offset)) {
+            fullest = mate;
+        }
+    }
+    return fullest;
+}
+
 /* A configured cluster of which this node owns but a part: the others will come. */
 static bool
 is_part_of_more(const OrrNode *node)
@@ -57,6 +78,10 @@ has_compared(OrrNode *node, OrrTime now_ns)
 {
     if (node->ready) {
         return true;
+    }
+    if (!ORR_PLANTED(&node->config.settings, NO_GENERATION_CHECK) &&
+        fuller_mate(node) != NULL) {
+        return false; /* it will say so itself, and be handed the shard */
     }
     if (node->meet_count == 0 && orr_node_is_alone(node) && !is_part_of_more(node)) {
         node->ready = true;

@@ -79,6 +79,8 @@ ORR_API OrrTime orr_detector_lease(OrrDetector *detector, OrrTime now_ns);
 /* True while a lease that this voter granted stands in the way of `candidate`. */
 ORR_API bool orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns,
                                        const OrrShard *shard, const OrrId *candidate);
+/* The shard's owner agrees to be followed: leases granted to its members stand no longer. */
+ORR_API void orr_detector_release(OrrDetector *detector, const OrrShard *shard);
 /* The voter promises the shard to this candidate for N: no lease to others meanwhile. */
 ORR_API void orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate);
 /* True while this node itself believes the member's process is dead. */
