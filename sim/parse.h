@@ -25,7 +25,8 @@ typedef struct SimParse {
     SimArena *arena;
     const SimNames *names;
     const SimWords *words;
-    size_t at; /* the next word */
+    size_t at;     /* the next word */
+    bool in_a_row; /* behind a name of a target, with nothing between */
     SimSentence *out;
     SimFailure *failure;
 } SimParse;

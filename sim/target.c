@@ -314,7 +314,9 @@ read_name(SimParse *parse)
     }
     for (size_t i = 0; word != NULL && i < G_N_ELEMENTS(kinds); i++) {
         unsigned index = sim_names_find(parse->names, kinds[i].name, word);
-        if (index != SIM_NAMES_NONE) {
+
+        /* in a row of names, `failover n5 takeover` must not mean a line called takeover */
+        if (index != SIM_NAMES_NONE && (kinds[i].name != SIM_NAME_ACTION || !parse->in_a_row)) {
             parse->at++;
             return target_new(parse, kinds[i].target, index);
         }
@@ -374,11 +376,11 @@ read_union(SimParse *parse)
     for (;;) {
         size_t before = parse->at;
         SimTarget *next = NULL;
+        bool outer = parse->in_a_row;
 
-        if (!sim_parse_take(parse, ",")) {
-            sim_parse_take(parse, "and");
-        }
+        parse->in_a_row = !sim_parse_take(parse, ",") && !sim_parse_take(parse, "and");
         next = read_term(parse);
+        parse->in_a_row = outer;
         if (next == NULL) {
             parse->at = before;
             break;

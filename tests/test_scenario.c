@@ -212,6 +212,23 @@ test_targets_are_trees(void)
     sim_scenario_free(scenario);
 }
 
+/* A word of the command stays one, although a line has it for a name. */
+static void
+test_names_of_lines_hide_no_words(void)
+{
+    SimScenario *scenario =
+        read_text(FIXTURE "  - 60s: failover n5 takeover as takeover\n"
+                          "  - 61s: pause n1 as force\n  - 62s: restart force\n");
+    const SimSentence *first = &scenario->timeline[scenario->action_count - 3].command;
+    const SimSentence *last = &last_action(scenario)->command;
+
+    T_EQ(sim_sentence_target(first, SIM_PART_WHO)->kind, SIM_TARGET_NODE);
+    T_EQ(first->part[SIM_PART_CHOICE].choice, 2);
+    T_EQ(sim_sentence_target(last, SIM_PART_WHO)->kind, SIM_TARGET_STRUCK);
+    T_EQ(sim_sentence_target(last, SIM_PART_WHO)->index, scenario->action_count - 2);
+    sim_scenario_free(scenario);
+}
+
 /* A deadline may stand before the colon or at the end; both mean the same. */
 static void
 test_deadlines_mean_the_same_in_both_places(void)
@@ -397,6 +414,7 @@ static const Test tests[] = {
     TEST(test_grammar_examples_mean_their_row),
     TEST(test_command_parts_are_typed),
     TEST(test_targets_are_trees),
+    TEST(test_names_of_lines_hide_no_words),
     TEST(test_deadlines_mean_the_same_in_both_places),
     TEST(test_modes_decide_what_applies),
     TEST(test_overrides_reach_every_key),
