@@ -331,6 +331,43 @@ test_the_table_is_sound(void)
     T_TRUE(orr_command_find(orr_bytes_of_string("g\xc5t")) == NULL);
 }
 
+static bool
+reply_contains(const Rig *rig, const char *text)
+{
+    OrrBytes bytes = orr_reply_bytes(rig->reply);
+
+    return g_strstr_len((const char *)bytes.data, (gssize)bytes.size, text) != NULL;
+}
+
+/* Clients learn from COMMAND where the keys of a command are, as Redis describes its own. */
+static void
+test_the_table_describes_itself(void)
+{
+    Rig rig = rig_new();
+    OrrReplyScanner scanner = {.offset = 0};
+    size_t used = 0;
+
+    run(&rig, "command info get nosuch");
+    T_TRUE(reply_contains(&rig, "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n"
+                                ":1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@fast\r\n+@string\r\n"));
+    T_TRUE(reply_contains(&rig, "*-1\r\n"));
+    run(&rig, "command getkeys mset a 1 b 2");
+    T_TRUE(orr_bytes_equal(orr_reply_bytes(rig.reply),
+                           orr_bytes_of_string("*2\r\n$1\r\na\r\n$1\r\nb\r\n")));
+    run(&rig, "command getkeys ping");
+    T_TRUE(reply_contains(&rig, "-ERR The command has no key arguments"));
+    run(&rig, "command docs hset");
+    T_TRUE(reply_contains(&rig, "$4\r\nhset\r\n*6\r\n$7\r\nsummary\r\n"));
+    static const char *const WHOLE[] = {"command", "command count", "command list",
+                                        "command docs"};
+    for (size_t i = 0; i < G_N_ELEMENTS(WHOLE); i++) {
+        run(&rig, WHOLE[i]);
+        T_EQ(orr_reply_scan(&scanner, orr_reply_bytes(rig.reply), &used), ORR_OK);
+        T_EQ(used, orr_reply_size(rig.reply));
+    }
+    rig_free(&rig);
+}
+
 /* Values that no record can carry are refused, and nothing is written. */
 static void
 test_too_large_values_are_refused(void)
@@ -358,6 +395,7 @@ static const Test TESTS[] = {
     TEST(test_commands_have_a_slot),
     TEST(test_fields_can_be_spread),
     TEST(test_the_table_is_sound),
+    TEST(test_the_table_describes_itself),
     TEST(test_too_large_values_are_refused),
 };
 

@@ -5,9 +5,9 @@
 #include <glib.h>
 
 static const OrrCommand *const ARRAYS[] = {
-    orr_commands_string,     orr_commands_number,  orr_commands_bits,   orr_commands_hash,
-    orr_commands_fields,     orr_commands_key,     orr_commands_expire, orr_commands_scan,
-    orr_commands_connection, orr_commands_cluster, orr_commands_server,
+    orr_commands_string,     orr_commands_number, orr_commands_bits,    orr_commands_hash,
+    orr_commands_fields,     orr_commands_key,    orr_commands_expire,  orr_commands_scan,
+    orr_commands_connection, orr_commands_table,  orr_commands_cluster, orr_commands_server,
 };
 
 #define COMMANDS_MAX 400u

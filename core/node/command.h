@@ -136,6 +136,7 @@ extern const OrrCommand orr_commands_key[];
 extern const OrrCommand orr_commands_expire[];
 extern const OrrCommand orr_commands_scan[];
 extern const OrrCommand orr_commands_connection[];
+extern const OrrCommand orr_commands_table[];
 extern const OrrCommand orr_commands_cluster[];
 extern const OrrCommand orr_commands_server[];
 
