@@ -14,32 +14,72 @@ static const OrrCommand *const ARRAYS[] = {
 #define INDEX_SIZE 2048u /* a power of two, several times COMMANDS_MAX */
 #define UNKNOWN_WORDS_MAX 128u
 
+/* A name as two words that overlap where it is short, letters in lower case. Up to
+ * NAME_SIZE_MAX bytes they are the name; only the bit that tells cases apart is lost, in
+ * characters that are no letters, too, which no name has but '-'. */
+typedef struct Name {
+    uint64_t first;
+    uint64_t last;
+    size_t size;
+} Name;
+
+#define NAME_SIZE_MAX 16u
+
 /* Made from the arrays at the first use, never changed again: a constant that C cannot write
  * down. */
 typedef struct Index {
     const OrrCommand *by_name[COMMANDS_MAX]; /* in order */
     size_t count;
+    Name names[INDEX_SIZE]; /* of those in by_hash */
     const OrrCommand *by_hash[INDEX_SIZE];
 } Index;
 
-static uint64_t
-lower_word(const uint8_t *at, size_t size)
+static inline uint64_t
+load_64(const uint8_t *at)
 {
-    uint64_t word = 0;
+    uint64_t word;
 
-    memcpy(&word, at, MIN(size, sizeof word));
-    return word | UINT64_C(0x2020202020202020);
+    memcpy(&word, at, sizeof word);
+    return word;
 }
 
-/* Of the first and the last eight letters. */
-static size_t
-hash_of(OrrBytes name)
+static inline uint32_t
+load_32(const uint8_t *at)
 {
-    size_t back = name.size > 8 ? name.size - 8 : 0;
-    uint64_t hash = lower_word(name.data, name.size) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t word;
 
-    hash ^= lower_word(name.data + back, name.size - back) + name.size;
-    hash *= UINT64_C(0xd6e8feb86659fd93);
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* 1 <= size <= NAME_SIZE_MAX */
+static inline Name
+name_of(OrrBytes text)
+{
+    const uint8_t *at = text.data;
+    Name name = {.size = text.size};
+
+    if (text.size >= 8) {
+        name.first = load_64(at);
+        name.last = load_64(at + text.size - 8);
+    } else if (text.size >= 4) {
+        name.first = load_32(at);
+        name.last = load_32(at + text.size - 4);
+    } else {
+        name.first = at[0];
+        name.last = (uint64_t)at[text.size / 2] << 8 | at[text.size - 1];
+    }
+    name.first |= UINT64_C(0x2020202020202020);
+    name.last |= UINT64_C(0x2020202020202020);
+    return name;
+}
+
+static inline size_t
+hash_of(Name name)
+{
+    uint64_t hash = (name.first ^ name.size) * UINT64_C(0x9e3779b97f4a7c15);
+
+    hash = (hash ^ hash >> 32 ^ name.last) * UINT64_C(0xd6e8feb86659fd93);
     return (size_t)(hash >> 32) & (INDEX_SIZE - 1);
 }
 
@@ -58,12 +98,15 @@ insert_by_name(Index *index, const OrrCommand *command)
 static void
 insert_by_hash(Index *index, const OrrCommand *command)
 {
-    size_t at = hash_of(orr_bytes_of_string(command->name));
+    Name name = name_of(orr_bytes_of_string(command->name));
+    size_t at = hash_of(name);
 
+    g_assert(name.size <= NAME_SIZE_MAX);
     while (index->by_hash[at] != NULL) {
         at = (at + 1) & (INDEX_SIZE - 1);
     }
     index->by_hash[at] = command;
+    index->names[at] = name;
 }
 
 static const Index *
@@ -85,30 +128,23 @@ command_index(void)
     return (const Index *)made;
 }
 
-static bool
-name_is(const OrrCommand *command, OrrBytes name)
-{
-    const char *text = command->name;
-
-    for (size_t i = 0; i < name.size; i++) {
-        if ((uint8_t)text[i] != (name.data[i] | (name.data[i] - (unsigned)'A' < 26 ? 32 : 0))) {
-            return false;
-        }
-    }
-    return text[name.size] == '\0';
-}
-
 const OrrCommand *
-orr_command_find(OrrBytes name)
+orr_command_find(OrrBytes text)
 {
     const Index *index = command_index();
 
-    if (name.size == 0 || memchr(name.data, '\0', name.size) != NULL) {
+    if (text.size == 0 || text.size > NAME_SIZE_MAX) {
         return NULL;
     }
+
+    Name name = name_of(text);
+
     for (size_t at = hash_of(name); index->by_hash[at] != NULL;
          at = (at + 1) & (INDEX_SIZE - 1)) {
-        if (name_is(index->by_hash[at], name)) {
+        const Name *other = &index->names[at];
+
+        if (other->first == name.first && other->last == name.last &&
+            other->size == name.size) {
             return index->by_hash[at];
         }
     }

@@ -84,8 +84,8 @@ struct OrrCommandContext {
     void *client;
 };
 
-/* The row called `name`, in any case, or NULL. O(1). */
-const OrrCommand *orr_command_find(OrrBytes name);
+/* The row called `text`, in any case, or NULL. O(1). */
+const OrrCommand *orr_command_find(OrrBytes text);
 /* Rows in order of their names, for COMMAND: 0 to orr_command_count() - 1. */
 size_t orr_command_count(void);
 const OrrCommand *orr_command_at(size_t index);
