@@ -496,8 +496,11 @@ sim_clients_preload(SimWorld *world)
         sim_client_open(world, &self->clients[i]);
     }
     for (uint32_t i = 0; i < self->client_count; i++) {
-        for (unsigned k = 0; k < SIM_PRELOAD_WINDOW && preload_one(world, &self->clients[i]);
-             k++) {
+        const SimFleet *spec = self->fleets[self->clients[i].fleet].spec;
+        unsigned window =
+            spec->rate > 0 ? SIM_PRELOAD_WINDOW : CLAMP(spec->workers / 20, 1, SIM_PRELOAD_WINDOW);
+
+        for (unsigned k = 0; k < window && preload_one(world, &self->clients[i]); k++) {
         }
     }
 }

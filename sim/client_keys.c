@@ -18,26 +18,37 @@ slot_of(const SimWorld *world, OrrBytes key, OrrBytes field)
     return orr_slot_of_key(by_field && field.size != 0 ? field : key);
 }
 
+/* True when the slot was dealt to one of these shards at the start. */
 static bool
-wants_slot(SimWorld *world, const SimFleet *spec, uint16_t slot)
+is_of(SimWorld *world, const SimTarget *of, uint16_t slot)
 {
-    const SimTarget *const *wanted = (const SimTarget *const *)spec->keys_of->items;
-    unsigned count = spec->keys_of->item_count;
+    const SimTarget *const *wanted = (const SimTarget *const *)of->items;
+    unsigned count = of->item_count;
 
-    if (spec->keys_of->kind != SIM_TARGET_UNION) {
-        wanted = &spec->keys_of;
+    if (of->kind != SIM_TARGET_UNION) {
+        wanted = &of;
         count = 1;
     }
     for (unsigned i = 0; i < count; i++) {
         uint32_t shard = sim_target_shard(world, wanted[i]);
 
         if (shard != SIM_NONE &&
-            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT +
-                               slot] == shard) {
+            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT + slot] ==
+                shard) {
             return true;
         }
     }
     return false;
+}
+
+/* The key that everybody asks for may be told where to live. */
+static bool
+wants_slot(SimWorld *world, const SimFleet *spec, uint32_t number, uint16_t slot)
+{
+    if (number == 0 && spec->hot_on != NULL && spec->keys != SIM_KEYS_UNIQUE) {
+        return is_of(world, spec->hot_on, slot);
+    }
+    return spec->keys_of == NULL || is_of(world, spec->keys_of, slot);
 }
 
 static bool
@@ -68,12 +79,11 @@ add_key(SimWorld *world, const SimFleetState *fleet, const char *prefix, uint32_
         (*serial)++;
         uint16_t slot = slot_of(world, orr_bytes_of_string(key), orr_bytes_of_string(field));
 
-        if (spec->keys_of == NULL || wants_slot(world, spec, slot) || i == NAME_TRIES) {
+        if (wants_slot(world, spec, number, slot) || i == NAME_TRIES) {
             return sim_history_add_key(world->history, orr_bytes_of_string(key),
                                        orr_bytes_of_string(field), client, slot);
         }
     }
-    (void)number;
 }
 
 /* Running sums of k^-s, in integers: the same draws with every compiler. */

@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #define ROUTER_REQUESTS_MAX 4096u
+#define MANY_WORKERS 20u     /* of a client: so many can afford a narrow bulkhead */
+#define NARROW_SHARE_PERCENT 5u
+#define QUEUE_PART 200 /* a request waits this part of its timeout for its turn */
 #define ATTEMPT_MAX_NS ORR_NS_PER_S
 
 uint32_t
@@ -61,7 +64,11 @@ sim_client_open(SimWorld *world, SimClient *client)
     config.seed_count = fill_seeds(world, client, seeds);
     config.seed = orr_rng_next(&client->rng);
     config.hash_slot_by = world->scenario->settings.hash_slot_by;
-    config.requests_max = ROUTER_REQUESTS_MAX;
+    config.requests_max = spec->rate > 0 ? ROUTER_REQUESTS_MAX : MAX(spec->workers, 1);
+    config.queue_ns = spec->timeout_ns / QUEUE_PART;
+    if (spec->rate == 0 && spec->workers >= MANY_WORKERS) {
+        config.node_share_percent = NARROW_SHARE_PERCENT;
+    }
     config.request_ns = spec->timeout_ns;
     config.attempt_ns =
         spec->retries > 0 ? MIN(spec->timeout_ns, ATTEMPT_MAX_NS) : spec->timeout_ns;

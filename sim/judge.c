@@ -461,7 +461,8 @@ poll_requests(SimWorld *world, uint32_t index)
     }
 }
 
-/* A state that must stay: until the next fault, or so long as `for` says. */
+/* A state that must stay: so long as `for` says, or until something else is done to the cluster
+ * or comes to its end. */
 static bool
 may_let_go(SimWorld *world, const Item *item)
 {
@@ -473,7 +474,9 @@ may_let_go(SimWorld *world, const Item *item)
     for (size_t i = sim_faults_span_count(world); i-- > 0;) {
         const SimFaultSpan *span = sim_faults_span(world, i);
 
-        if (span->kind != SIM_COMMAND_EXPECT && span->from_ns > deadline_of(item)) {
+        bool ended = span->to_ns != ORR_NEVER && span->to_ns > deadline_of(item);
+
+        if (span->kind != SIM_COMMAND_EXPECT && (span->from_ns > deadline_of(item) || ended)) {
             return true;
         }
     }

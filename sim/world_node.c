@@ -9,9 +9,9 @@
 
 /* What one step costs a processor of full speed, ns; and bytes on top of it. Measured on the
  * daemon's node, rounded up: what matters is that a slow node is slow by the right factor. */
-#define COST_CONTROL_NS INT64_C(4000)
-#define COST_DATA_NS INT64_C(6000)
-#define COST_REQUEST_NS INT64_C(20000)
+#define COST_CONTROL_NS INT64_C(20000)
+#define COST_DATA_NS INT64_C(20000)
+#define COST_REQUEST_NS INT64_C(40000)
 #define COST_TIME_NS INT64_C(1000)
 #define COST_STORED_NS INT64_C(1000)
 #define COST_PER_BYTE_PS INT64_C(300) /* picoseconds */
