@@ -65,9 +65,10 @@ sim_client_open(SimWorld *world, SimClient *client)
     config.seed = orr_rng_next(&client->rng);
     config.hash_slot_by = world->scenario->settings.hash_slot_by;
     config.requests_max = spec->rate > 0 ? ROUTER_REQUESTS_MAX : MAX(spec->workers, 1);
-    config.queue_ns = spec->timeout_ns / QUEUE_PART;
+    config.node_share_percent = 100;
     if (spec->rate == 0 && spec->workers >= MANY_WORKERS) {
         config.node_share_percent = NARROW_SHARE_PERCENT;
+        config.queue_ns = spec->timeout_ns / QUEUE_PART;
     }
     config.request_ns = spec->timeout_ns;
     config.attempt_ns =
