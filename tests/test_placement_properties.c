@@ -665,21 +665,21 @@ test_tree_of_several_levels(void)
  * compiler and optimisation. A changed number is a changed promise: keys move when users
  * upgrade. */
 static const uint64_t DIGESTS[ORR_PLACEMENT_ALGORITHM_COUNT] = {
-    UINT64_C(0xde95901ca3ba225f), /* ring */
-    UINT64_C(0xed8f87a3fd122fed), /* ring-nearest */
-    UINT64_C(0x7cc40d29c9738b1d), /* ring-bounded */
+    UINT64_C(0x944457cb35792171), /* ring */
+    UINT64_C(0x43fbd1f539f8c4b6), /* ring-nearest */
+    UINT64_C(0x8c22ac1c385548d1), /* ring-bounded */
     UINT64_C(0x17e964c0f0f49d04), /* ketama-libketama */
     UINT64_C(0xd9cf3c352791e6fb), /* ketama-libmemcached */
     UINT64_C(0xf3a4d14c9b7aa4c2), /* ketama-hashring */
     UINT64_C(0x9c44a7772b14003f), /* slots-even */
     UINT64_C(0x07b0bbb8d5ec91e7), /* slots-weighted */
-    UINT64_C(0x4954574c6707cb98), /* slots-ring */
+    UINT64_C(0x2d66c6d939b54112), /* slots-ring */
     UINT64_C(0x3daaffaf399841d9), /* jump */
     UINT64_C(0xdb486747b2d60821), /* jumpback */
     UINT64_C(0xc0041ef2b9875057), /* rendezvous */
     UINT64_C(0x7f605ce1be6479b2), /* rendezvous-tree */
     UINT64_C(0xb4ff14edb0af3520), /* maglev */
-    UINT64_C(0x6a3cd2b43de3adfd), /* multi-probe */
+    UINT64_C(0x703546701920b50d), /* multi-probe */
     UINT64_C(0x6a8fa58755450893), /* anchor */
     UINT64_C(0xed6a8c8e59059fe1), /* dx */
     UINT64_C(0xca14da186f5ae5ef), /* memento */
@@ -727,6 +727,63 @@ test_tree_grows_without_a_jolt(void)
     }
     T_TRUE(total < 3 * 1880);
     orr_placement_free(tree);
+}
+
+static void
+check_lightest(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+    OrrPlacementNode nodes[6];
+    char names[6][8];
+
+    for (unsigned i = 0; i < 6 && info->weighted; i++) {
+        int size = snprintf(names[i], sizeof names[i], "node-%u", i);
+        nodes[i] = (OrrPlacementNode){orr_bytes(names[i], (size_t)size), 0, 100, {0}};
+    }
+    if (info->weighted && info->minimal) {
+        T_EQ(orr_placement_add_all(placement, nodes, 6, NULL), ORR_OK);
+        rig_owners(placement, before);
+        T_EQ(orr_placement_reweigh(placement, 3, 50), ORR_OK);
+        rig_owners(placement, after);
+        for (unsigned i = 0; i < KEYS; i++) {
+            T_TRUE(after[i] == before[i] || before[i] == 3);
+        }
+        T_EQ(rig_add(placement, 6, 30, NULL), ORR_OK);
+        rig_owners(placement, before);
+        for (unsigned i = 0; i < KEYS; i++) {
+            T_TRUE(after[i] == before[i] || before[i] == 6);
+        }
+    }
+    orr_placement_free(placement);
+}
+
+/* A node that becomes the lightest of all, or comes as such, moves nobody else's keys. */
+static void
+test_lightest_node_moves_no_others(void)
+{
+    for_all(check_lightest);
+}
+
+/* The tables of anchor and dx double when they are full, and not at every newcomer. */
+static void
+test_tables_double(void)
+{
+    static const OrrPlacementAlgorithm tables[] = {ORR_PLACEMENT_ANCHOR, ORR_PLACEMENT_DX};
+
+    for (unsigned t = 0; t < 2; t++) {
+        OrrPlacement *placement = rig_of(tables[t], 8);
+
+        for (unsigned i = 8; i < 32; i++) {
+            rig_owners(placement, before);
+            T_EQ(rig_add(placement, i, 1, NULL), ORR_OK);
+            rig_owners(placement, after);
+            for (unsigned k = 0; k < KEYS && i != 16; k++) {
+                T_TRUE(after[k] == before[k] || after[k] == i);
+            }
+            T_TRUE(i != 16 || count_moves() > 1000); /* due would be 235 */
+        }
+        orr_placement_free(placement);
+    }
 }
 
 /* A copy lives its own life. */
@@ -852,6 +909,8 @@ static const Test TESTS[] = {
     TEST(test_slots_stay_fair),
     TEST(test_tree_of_several_levels),
     TEST(test_tree_grows_without_a_jolt),
+    TEST(test_lightest_node_moves_no_others),
+    TEST(test_tables_double),
     TEST(test_digests_are_for_ever),
     TEST(test_copies_are_independent),
     TEST(test_bounded_ring_keeps_its_bound),

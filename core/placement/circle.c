@@ -124,20 +124,13 @@ circle_shares(const Circle *circle, uint64_t *shares)
     }
 }
 
-/* The weight that has `points` points: as told, or the smallest there is; twice that, and so
- * on, until all points fit. */
+/* The weight that has `points` points: as settled, or twice that, and so on, until all fit. */
 static uint64_t
 unit_weight(const OrrPlacement *placement)
 {
-    uint64_t unit = placement->options.unit_weight;
+    uint64_t unit = placement->unit_weight;
 
-    for (uint32_t i = 0; i < placement->count && placement->options.unit_weight == 0; i++) {
-        uint32_t weight = placement->nodes[placement->by_age[i]].weight;
-
-        unit = weight != 0 && (unit == 0 || weight < unit) ? weight : unit;
-    }
-    unit = MAX(unit, 1);
-    /* total * points / unit + one for each who is rounded up, without overflow */
+    /* total * points / unit and one for each who is rounded up, without overflow */
     while (placement->total_weight / unit >
            (ORR_PLACEMENT_POINTS_MAX - placement->count) / placement->options.points) {
         unit *= 2;

@@ -43,6 +43,7 @@ struct OrrPlacement {
     uint32_t zone_levels;        /* length of that */
     uint64_t total_weight;
     uint64_t total_load;
+    uint32_t unit_weight; /* that has options.points points; settled by the first to come */
 };
 
 typedef enum ChangeType {

@@ -76,6 +76,26 @@ tell(OrrPlacement *placement, const Change *change)
     placement->kind->change(placement, change);
 }
 
+/* The unit must not depend on who is here now: a node lighter than all others would change
+ * everybody's points. Nor on who came first of single ones: their order must not show. So it is
+ * settled once, by a list, or else it is 1. */
+static void
+settle_unit(OrrPlacement *placement, const OrrPlacementNode *nodes, size_t count)
+{
+    uint32_t smallest = 0;
+
+    if (placement->count != 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i].weight != 0 && (smallest == 0 || nodes[i].weight < smallest)) {
+            smallest = nodes[i].weight;
+        }
+    }
+    placement->unit_weight =
+        placement->options.unit_weight != 0 ? placement->options.unit_weight : MAX(smallest, 1);
+}
+
 OrrStatus
 orr_placement_add(OrrPlacement *placement, const OrrPlacementNode *node)
 {
@@ -87,6 +107,7 @@ orr_placement_add(OrrPlacement *placement, const OrrPlacementNode *node)
     if (status != ORR_OK) {
         return status;
     }
+    settle_unit(placement, NULL, 0);
     uint32_t number = nodes_add(placement, node);
     tell(placement, &(Change){.type = CHANGE_ADDED, .numbers = &number, .count = 1});
     return ORR_OK;
@@ -169,6 +190,9 @@ orr_placement_add_all(OrrPlacement *placement, const OrrPlacementNode *nodes, si
     }
     g_qsort_with_data(sorted, (int)count, sizeof *sorted, compare_newcomers, NULL);
     size_t twin = find_twin(sorted, count);
+    if (twin == count) {
+        settle_unit(placement, nodes, count);
+    }
     for (size_t i = 0; i < count; i++) {
         numbers[i] = twin == count ? nodes_add(placement, &nodes[sorted[i].index]) : 0;
         g_free(sorted[i].text);

@@ -78,16 +78,19 @@ typedef enum OrrPlacementHash {
 typedef struct OrrPlacementOptions {
     OrrPlacementAlgorithm algorithm;
     OrrPlacementHash hash;
-    uint64_t seed;        /* of the hash; different seeds are different worlds */
-    uint32_t points;      /* of a node of unit weight on a ring: 160; multi-probe: 1 */
-    uint32_t unit_weight; /* the weight that has `points` points; 0: the smallest above 0 that
-                           * a node has, so that equal nodes have exactly `points` */
-    uint32_t probes;      /* of a key, multi-probe: 21 */
-    uint32_t table_size;  /* maglev: entries, a prime: 65537. anchor, dx: the most buckets there
-                           * can be before the table doubles: twice the nodes of the first
-                           * add */
-    uint32_t bound_ppm;   /* ring-bounded: a node takes at most 1 + bound_ppm / 1,000,000 of
-                           * its due share: 250,000 */
+    uint64_t seed;   /* of the hash; different seeds are different worlds */
+    uint32_t points; /* of a node of unit weight on a ring: 160; multi-probe: 1 */
+    uint32_t
+        unit_weight;     /* the weight that has `points` points. 0: the smallest above 0 in the
+                          * list that add_all() gives to an empty placement, so that equal nodes
+                          * have exactly `points`; 1 where nodes are added singly. Settled once:
+                          * later nodes and weights, lighter ones too, do not change it */
+    uint32_t probes;     /* of a key, multi-probe: 21 */
+    uint32_t table_size; /* maglev: entries, a prime: 65537. anchor, dx: the most buckets there
+                          * can be before the table doubles: twice the nodes of the first
+                          * add */
+    uint32_t bound_ppm;  /* ring-bounded: a node takes at most 1 + bound_ppm / 1,000,000 of
+                          * its due share: 250,000 */
 } OrrPlacementOptions;
 
 /* What an algorithm is and can. */
