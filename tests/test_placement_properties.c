@@ -786,6 +786,64 @@ test_tables_double(void)
     }
 }
 
+/* The mean squared variation of the shares of 50 nodes, over 40 seeds. */
+static double
+variation(OrrPlacementAlgorithm algorithm)
+{
+    enum { NODES = 50, SEEDS = 40 };
+    double sum = 0;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        OrrPlacementOptions options = orr_placement_options(algorithm);
+        OrrPlacement *placement = NULL;
+        uint64_t shares[NODES];
+
+        options.seed = seed;
+        T_REQUIRE(orr_placement_new(&options, &placement) == ORR_OK);
+        for (unsigned i = 0; i < NODES; i++) {
+            T_REQUIRE(rig_add(placement, i, 1, NULL) == ORR_OK);
+        }
+        T_EQ(orr_placement_shares(placement, shares), ORR_OK);
+        for (unsigned i = 0; i < NODES; i++) {
+            double relative = (double)shares[i] / 9223372036854775808.0 * NODES - 1;
+            sum += relative * relative / NODES / SEEDS;
+        }
+        orr_placement_free(placement);
+    }
+    return sum;
+}
+
+/* A ring's shares are Beta(V, (n - 1) V), whose squared variation is (n - 1) / (n V + 1); the
+ * nearest of two neighbours has half of it. Forty seeds tell to 3 %. */
+static void
+test_rings_vary_as_the_closed_form_says(void)
+{
+    double closed = 49.0 / (50 * 160 + 1);
+
+    T_TRUE(fabs(variation(ORR_PLACEMENT_RING) / closed - 1) < 0.12);
+    T_TRUE(fabs(variation(ORR_PLACEMENT_RING_NEAREST) / closed * 2 - 1) < 0.12);
+}
+
+/* A port is part of a name, in whatever way it is told; and a name may hold any bytes. */
+static void
+test_names_and_ports(void)
+{
+    OrrPlacement *placement = rig_new(ORR_PLACEMENT_RING);
+    OrrPlacementNode node = {.name = orr_bytes("a\0b", 3), .port = 7000, .weight = 1};
+
+    T_EQ(orr_placement_add(placement, &node), ORR_OK);
+    node.port = 7001;
+    T_EQ(orr_placement_add(placement, &node), ORR_OK);
+    T_EQ(orr_placement_add(placement, &node), ORR_EXISTS);
+    node = (OrrPlacementNode){.name = orr_bytes("a\0b:7001", 8), .weight = 1};
+    T_EQ(orr_placement_add(placement, &node), ORR_EXISTS);
+    T_EQ(orr_placement_number(placement, orr_bytes("a\0b", 3), 7001), 1);
+    T_EQ(orr_placement_number(placement, orr_bytes("a\0b", 3), 0), ORR_PLACEMENT_NO_NODE);
+    T_EQ(orr_placement_number(placement, orr_bytes("a\0c", 3), 7001), ORR_PLACEMENT_NO_NODE);
+    T_EQ(orr_placement_count(placement), 2);
+    orr_placement_free(placement);
+}
+
 /* A copy lives its own life. */
 static void
 test_copies_are_independent(void)
@@ -911,6 +969,8 @@ static const Test TESTS[] = {
     TEST(test_tree_grows_without_a_jolt),
     TEST(test_lightest_node_moves_no_others),
     TEST(test_tables_double),
+    TEST(test_rings_vary_as_the_closed_form_says),
+    TEST(test_names_and_ports),
     TEST(test_digests_are_for_ever),
     TEST(test_copies_are_independent),
     TEST(test_bounded_ring_keeps_its_bound),

@@ -31,8 +31,8 @@ jump_lanes(__m512i state, uint32_t buckets)
         __m512d next = _mm512_div_pd(_mm512_add_pd(bucket, _mm512_set1_pd(1)), draw);
 
         going = _mm512_mask_cmp_pd_mask(going, next, end, _CMP_LT_OQ);
-        bucket = _mm512_mask_roundscale_pd(bucket, going, next,
-                                           _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+        __m512d whole = _mm512_cvtepi64_pd(_mm512_cvttpd_epi64(next));
+        bucket = _mm512_mask_mov_pd(bucket, going, whole);
     }
     return _mm512_cvttpd_epu32(bucket);
 }

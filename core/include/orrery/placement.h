@@ -28,9 +28,11 @@
  * Sameness. The same options and nodes give the same owners on every machine, compiler and
  * optimisation; orr_placement_digest() tells in 64 bits.
  *
- * Memory: changes allocate, finds never do. Threads: any number may find while nobody changes.
- * Each algorithm can be used without this contract; see ring.h, ketama.h, jump.h, rendezvous.h,
- * maglev.h, multiprobe.h, anchor.h, dx.h, memento.h and slots.h for what it is and cites.
+ * Memory: changes allocate; finds do not, but for anchor's and memento's of keys above 252
+ * bytes, which are hashed with something behind them. Threads: any number may find while nobody
+ * changes. Each algorithm can be used without this contract; see ring.h, ketama.h, jump.h,
+ * rendezvous.h, maglev.h, multiprobe.h, anchor.h, dx.h, memento.h and slots.h for what it is
+ * and cites.
  */
 #ifndef ORRERY_PLACEMENT_H
 #define ORRERY_PLACEMENT_H
@@ -117,7 +119,7 @@ ORR_API const OrrPlacementInfo *orr_placement_algorithms(size_t *count);
 ORR_API const OrrPlacementInfo *orr_placement_algorithm_named(OrrBytes name);
 
 #define ORR_PLACEMENT_NAME_MAX 1024u        /* bytes of a node's or a zone's name */
-#define ORR_PLACEMENT_POINTS_MAX (1u << 24) /* of a whole ring; weights are rounded to fit */
+#define ORR_PLACEMENT_POINTS_MAX (1u << 22) /* of a whole ring; weights are rounded to fit */
 #define ORR_PLACEMENT_NODES_MAX (1u << 20)
 #define ORR_PLACEMENT_NO_NODE UINT32_MAX /* the owner of every key where nobody can own */
 
