@@ -36,7 +36,6 @@ typedef struct Peer {
     OrrTime last_at_node_ns; /* streams keep their order */
     OrrTime last_at_router_ns;
     GByteArray *stream; /* at the node, not yet understood */
-    uint32_t in_flight;
 } Peer;
 
 typedef struct Fate {
@@ -61,6 +60,8 @@ typedef struct Model {
     uint32_t submitted;
     uint64_t digest;
     uint64_t outcomes[5];
+    OrrTime mapped_ns; /* when the map was asked for last */
+    uint64_t maps;
 } Model;
 
 static bool
@@ -287,7 +288,6 @@ on_connect(Model *model, const OrrRouterEffect *effect)
     peer->connection++;
     peer->asking = false;
     peer->silent = false;
-    peer->in_flight = 0;
     g_byte_array_set_size(peer->stream, 0);
     if (!luck(model, model->trouble / 4)) { /* else nothing is ever heard */
         plan(model, model->now_ns + orr_rng_between(&model->rng, 0, 3 * ORR_NS_PER_MS),
@@ -314,6 +314,10 @@ on_send(Model *model, const OrrRouterEffect *effect)
 
             T_TRUE(++fate->sent <= model->config.attempts_max);
             T_EQ(fate->done, 0);
+        } else if (orr_bytes_equal(request.args[0], orr_bytes_of_string("CLUSTER"))) {
+            T_TRUE(model->now_ns > model->mapped_ns);
+            model->mapped_ns = model->now_ns;
+            model->maps++;
         }
         rest.data += request.used;
         rest.size -= request.used;
@@ -490,6 +494,7 @@ new_model(uint64_t seed, bool retry, uint32_t trouble)
 
     model->rng = orr_rng_new(seed);
     model->trouble = trouble;
+    model->mapped_ns = -1;
     model->events = g_ptr_array_new();
     model->config = orr_router_config_default();
     model->config.seeds = seeds;
@@ -561,6 +566,8 @@ check_fates(const Model *model, bool retry)
         T_TRUE(retry || fate->executed <= 1);
         sent_again += fate->sent > 1 ? fate->sent - 1 : 0;
     }
+    T_TRUE(model->maps <=
+           (uint64_t)(model->now_ns / model->config.refresh_min_ns + 1)); /* never more often */
     T_EQ(counters.submitted, REQUESTS);
     T_EQ(counters.retries, sent_again);
     T_EQ(counters.answered, model->outcomes[ORR_ROUTED_ANSWERED]);
