@@ -10,6 +10,7 @@
 static const uint8_t MAGIC[4] = {'O', 'R', 'R', 'B'};
 #define CHECKSUM_AT 68u
 #define SIZE_AT 64u
+#define FRAME_SIZE_MAX (ORR_DATA_FRAME_MAX + 4096u)
 
 static const char *const MESSAGE_NAMES[ORR_MESSAGE_TYPES] = {
     [ORR_MESSAGE_PING] = "ping",
@@ -461,11 +462,24 @@ orr_bus_encode(const OrrMessage *message, uint8_t *buffer)
 }
 
 OrrStatus
+orr_bus_frame_size(OrrBytes head, size_t *size)
+{
+    if (head.size < ORR_BUS_HEADER_SIZE) {
+        return ORR_AGAIN;
+    }
+    *size = ORR_BUS_HEADER_SIZE + (size_t)orr_load_u32(head.data + SIZE_AT);
+    return memcmp(head.data, MAGIC, sizeof MAGIC) == 0 && head.data[4] == ORR_BUS_VERSION &&
+                   *size <= FRAME_SIZE_MAX
+               ? ORR_OK
+               : ORR_MALFORMED;
+}
+
+OrrStatus
 orr_bus_decode(OrrBytes frame, OrrMessage *message)
 {
     OrrReader reader = {frame, false};
 
-    if (frame.size < ORR_BUS_HEADER_SIZE || frame.size > ORR_DATA_FRAME_MAX + 4096u ||
+    if (frame.size < ORR_BUS_HEADER_SIZE || frame.size > FRAME_SIZE_MAX ||
         memcmp(frame.data, MAGIC, sizeof MAGIC) != 0 || frame.data[4] != ORR_BUS_VERSION ||
         orr_load_u32(frame.data + SIZE_AT) != frame.size - ORR_BUS_HEADER_SIZE ||
         orr_load_u32(frame.data + CHECKSUM_AT) != checksum_of(frame.data, frame.size)) {

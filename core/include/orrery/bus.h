@@ -154,8 +154,9 @@ typedef struct OrrReport {
     uint64_t latency_ns; /* SLOW: its median */
 } OrrReport;
 
-#define ORR_VOTE_FORCE 1u   /* an administrator asks: the primary need not be dead */
-#define ORR_VOTE_UNSAFE 4u  /* older data than the shard's may win: settings.unsafe_promotion  \
+#define ORR_VOTE_FORCE 1u /* an administrator asks: the primary need not be dead */
+#define ORR_VOTE_UNSAFE                                                                        \
+    4u                      /* older data than the shard's may win: settings.unsafe_promotion  \
                              */
 #define ORR_VOTE_CONSENT 2u /* the primary agrees: its lease does not stand in the way */
 
@@ -237,6 +238,13 @@ ORR_API const char *orr_message_name(OrrMessageType type);
 ORR_API size_t orr_bus_size_max(const OrrMessage *message);
 /* Writes a whole frame, header from message->cluster, sender, ...; returns its size. */
 ORR_API size_t orr_bus_encode(const OrrMessage *message, uint8_t *buffer);
+/* How long the frame is that begins here, from its header alone, for hosts that read streams.
+ *
+ * ORR_OK         *size bytes, header included; at most ORR_DATA_FRAME_MAX and a little
+ * ORR_AGAIN      fewer than ORR_BUS_HEADER_SIZE bytes
+ * ORR_MALFORMED  no frame of ours begins so, or it is too long
+ */
+ORR_API ORR_MUST_USE OrrStatus orr_bus_frame_size(OrrBytes head, size_t *size);
 /* Reads a whole frame; byte strings in the message point into it. ORR_OK or ORR_MALFORMED. */
 ORR_API ORR_MUST_USE OrrStatus orr_bus_decode(OrrBytes frame, OrrMessage *message);
 

@@ -1,0 +1,183 @@
+#include "clients.h"
+
+#include <errno.h>
+#include <glib.h>
+
+typedef struct Client {
+    uint64_t id;
+    LiveClients *clients;
+    LiveStream *stream;
+    size_t counted; /* of its waiting bytes, in clients->waiting */
+    bool paused;
+} Client;
+
+struct LiveClients {
+    LiveListener *listener;
+    LiveClientsHandlers handlers;
+    void *user;
+    GHashTable *by_id;
+    uint64_t last_id;
+    size_t waiting; /* bytes of all */
+};
+
+static void
+count_waiting(Client *client)
+{
+    size_t now = live_stream_pending(client->stream);
+
+    client->clients->waiting += now - client->counted;
+    client->counted = now;
+}
+
+static void
+on_bytes(void *user, OrrBytes bytes)
+{
+    Client *client = user;
+
+    client->clients->handlers.request(client->clients->user, client->id, bytes);
+}
+
+static void
+on_sent(void *user)
+{
+    Client *client = user;
+
+    count_waiting(client);
+    if (client->paused && client->counted < LIVE_CLIENT_PAUSE / 4) {
+        client->paused = false;
+        live_stream_pause(client->stream, false);
+    }
+}
+
+static void
+forget(Client *client)
+{
+    client->clients->waiting -= client->counted;
+    (void)g_hash_table_remove(client->clients->by_id, &client->id);
+}
+
+static void
+on_closed(void *user, int error)
+{
+    Client *client = user;
+    LiveClients *clients = client->clients;
+    uint64_t id = client->id;
+
+    (void)error;
+    forget(client);
+    clients->handlers.down(clients->user, id);
+}
+
+static void
+on_closed_unheard(void *user, int error)
+{
+    (void)user;
+    (void)error;
+}
+
+static const LiveStreamHandlers HANDLERS = {NULL, on_bytes, on_sent, on_closed};
+
+static void
+ignore_bytes(void *user, OrrBytes bytes)
+{
+    (void)user;
+    (void)bytes;
+}
+
+/* One too many: it is told, and goes. */
+static void
+turn_away(LiveStream *stream)
+{
+    static const LiveStreamHandlers handlers = {NULL, ignore_bytes, NULL, on_closed_unheard};
+
+    live_stream_start(stream, &handlers, NULL);
+    live_stream_write(stream, orr_bytes_of_string("-ERR max number of clients reached\r\n"));
+    live_stream_end(stream);
+}
+
+static void
+on_accepted(void *user, LiveStream *stream)
+{
+    LiveClients *clients = user;
+    uint64_t id = ++clients->last_id;
+    Client *client;
+
+    if (clients->handlers.up(clients->user, id) != ORR_OK) {
+        turn_away(stream);
+        return;
+    }
+    client = g_new0(Client, 1);
+    client->id = id;
+    client->clients = clients;
+    client->stream = stream;
+    g_hash_table_insert(clients->by_id, &client->id, client);
+    live_stream_start(stream, &HANDLERS, client);
+}
+
+void
+live_clients_reply(LiveClients *clients, uint64_t id, OrrBytes bytes, bool close)
+{
+    Client *client = g_hash_table_lookup(clients->by_id, &id);
+
+    if (client == NULL) {
+        return;
+    }
+    if (bytes.size > 0) {
+        live_stream_write(client->stream, bytes);
+        if (client->counted > 0 || live_stream_pending(client->stream) > LIVE_CLIENT_PAUSE) {
+            count_waiting(client);
+        }
+    }
+    if (client->counted > LIVE_CLIENT_OUTPUT_MAX ||
+        (client->counted > LIVE_CLIENT_PAUSE && clients->waiting > LIVE_CLIENTS_OUTPUT_MAX)) {
+        live_stream_break(client->stream, ENOBUFS);
+    } else if (close) {
+        live_stream_end(client->stream);
+    } else if (client->counted > LIVE_CLIENT_PAUSE && !client->paused) {
+        client->paused = true;
+        live_stream_pause(client->stream, true);
+    }
+}
+
+LiveClients *
+live_clients_new(LiveLoop *loop, const OrrAddress *bind, const LiveClientsHandlers *handlers,
+                 void *user, char **why)
+{
+    LiveClients *clients = g_new0(LiveClients, 1);
+
+    clients->handlers = *handlers;
+    clients->user = user;
+    clients->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    clients->listener = live_listen(loop, bind, bind->port, on_accepted, clients, why);
+    if (clients->listener == NULL) {
+        live_clients_free(clients);
+        return NULL;
+    }
+    return clients;
+}
+
+void
+live_clients_stop(LiveClients *clients)
+{
+    live_listener_close(clients->listener);
+    clients->listener = NULL;
+}
+
+static void
+drop_client(gpointer key, gpointer value, gpointer user)
+{
+    (void)key;
+    (void)user;
+    live_stream_drop(((Client *)value)->stream);
+}
+
+void
+live_clients_free(LiveClients *clients)
+{
+    if (clients != NULL) {
+        live_clients_stop(clients);
+        g_hash_table_foreach(clients->by_id, drop_client, NULL);
+        g_hash_table_unref(clients->by_id);
+        g_free(clients);
+    }
+}

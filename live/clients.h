@@ -1,0 +1,34 @@
+/* clients.h - connections of clients: their bytes in, replies out, and bounds for the slow.
+ *
+ * A client that does not take its replies is first read no more (LIVE_CLIENT_PAUSE), and cut
+ * off when it, or all together, have too much waiting. Each has a number that is never used
+ * again; the handlers tell of its birth, bytes and death.
+ */
+#ifndef LIVE_CLIENTS_H
+#define LIVE_CLIENTS_H
+
+#include "loop.h"
+
+#define LIVE_CLIENT_PAUSE (1u << 20)         /* bytes waiting: read no more requests */
+#define LIVE_CLIENT_OUTPUT_MAX (256u << 20)  /* bytes waiting of one: cut off */
+#define LIVE_CLIENTS_OUTPUT_MAX (512u << 20) /* of all: whoever adds to it is cut off */
+
+typedef struct LiveClients LiveClients;
+
+typedef struct LiveClientsHandlers {
+    OrrStatus (*up)(void *user, uint64_t client); /* ORR_FULL: one too many */
+    void (*request)(void *user, uint64_t client, OrrBytes bytes);
+    void (*down)(void *user, uint64_t client);
+} LiveClientsHandlers;
+
+/* Listens on `port` of `bind`. NULL: *why, owned by the caller. */
+LiveClients *live_clients_new(LiveLoop *loop, const OrrAddress *bind,
+                              const LiveClientsHandlers *handlers, void *user, char **why);
+void live_clients_free(LiveClients *clients);
+/* Queues bytes, and closes the connection once they are out if `close`. Never calls a handler
+ * from inside; a client that is gone is no error. */
+void live_clients_reply(LiveClients *clients, uint64_t client, OrrBytes bytes, bool close);
+/* Takes no new ones. */
+void live_clients_stop(LiveClients *clients);
+
+#endif

@@ -1,0 +1,266 @@
+#include "host.h"
+
+#include <glib.h>
+#include <signal.h>
+
+#include "clients.h"
+#include "files.h"
+#include "link.h"
+#include "log.h"
+
+struct LiveHost {
+    LiveLoop *loop;
+    const LiveOptions *options;
+    OrrNode *node;
+    OrrEffects *effects;
+    LiveFiles *files;
+    LiveLink *link;
+    LiveClients *clients;
+    LiveTimer *timer;
+    OrrTime deadline_ns; /* that the timer is set to */
+    bool stepping;
+    bool leaving;
+};
+
+static void perform(LiveHost *host, const OrrEffects *effects);
+
+/* The timer is moved only when it would come too late, as the simulator's deadline is. */
+static void
+plan_deadline(LiveHost *host)
+{
+    OrrTime at = orr_node_deadline(host->node);
+
+    if (at < host->deadline_ns) {
+        host->deadline_ns = at;
+        live_timer_set(host->timer, at);
+    }
+}
+
+/* One step: deliver, perform, plan. */
+static OrrStatus
+deliver(LiveHost *host, const OrrEvent *event)
+{
+    OrrStatus status;
+
+    g_assert(!host->stepping); /* whatever is performed answers later, never from inside */
+    host->stepping = true;
+    orr_effects_clear(host->effects);
+    status = orr_node_step(host->node, live_loop_now(), event, host->effects);
+    perform(host, host->effects);
+    host->stepping = false;
+    plan_deadline(host);
+    return status;
+}
+
+static void
+on_deadline(void *user)
+{
+    LiveHost *host = user;
+
+    host->deadline_ns = ORR_NEVER;
+    if (orr_node_deadline(host->node) > live_loop_now().mono_ns) {
+        plan_deadline(host); /* it was put off meanwhile */
+        return;
+    }
+    (void)deliver(host, &(OrrEvent){.type = ORR_EVENT_TIME});
+}
+
+/* Events */
+
+static void
+on_received(void *user, const OrrAddress *from, OrrLane lane, OrrBytes frame)
+{
+    OrrEvent event = {.type = ORR_EVENT_RECEIVED};
+
+    event.received.from = *from;
+    event.received.lane = lane;
+    event.received.frame = frame;
+    (void)deliver(user, &event);
+}
+
+static void
+on_link(void *user, OrrLinkState state, const OrrAddress *peer)
+{
+    OrrEvent event = {.type = ORR_EVENT_LINK};
+
+    event.link.state = state;
+    event.link.peer = *peer;
+    (void)deliver(user, &event);
+}
+
+static OrrStatus
+on_client_up(void *user, uint64_t client)
+{
+    OrrEvent event = {.type = ORR_EVENT_LINK};
+
+    event.link.state = ORR_LINK_CLIENT_UP;
+    event.link.client = client;
+    return deliver(user, &event);
+}
+
+static void
+on_client_down(void *user, uint64_t client)
+{
+    OrrEvent event = {.type = ORR_EVENT_LINK};
+
+    event.link.state = ORR_LINK_CLIENT_DOWN;
+    event.link.client = client;
+    (void)deliver(user, &event);
+}
+
+static void
+on_request(void *user, uint64_t client, OrrBytes bytes)
+{
+    OrrEvent event = {.type = ORR_EVENT_REQUEST};
+
+    event.request.client = client;
+    event.request.bytes = bytes;
+    (void)deliver(user, &event);
+}
+
+static void
+on_stored(void *user, uint64_t op, OrrStatus status)
+{
+    OrrEvent event = {.type = ORR_EVENT_STORED};
+
+    event.stored.op = op;
+    event.stored.status = status;
+    (void)deliver(user, &event);
+}
+
+/* Effects, in order, before anything else happens: the contract of effects.h. */
+static void
+perform(LiveHost *host, const OrrEffects *effects)
+{
+    size_t count = orr_effects_count(effects);
+
+    for (size_t i = 0; i < count; i++) {
+        OrrEffect effect = orr_effects_get(effects, i);
+
+        switch (effect.type) {
+        case ORR_EFFECT_SEND:
+            live_link_send(host->link, &effect.send.to, effect.send.lane, effect.send.frame);
+            break;
+        case ORR_EFFECT_STORE:
+            live_files_store(host->files, &effect);
+            break;
+        case ORR_EFFECT_REPLY:
+            live_clients_reply(host->clients, effect.reply.client, effect.reply.bytes,
+                               effect.reply.close);
+            break;
+        case ORR_EFFECT_TRACE:
+            live_log_trace(&effect.trace);
+            break;
+        }
+    }
+}
+
+/* Leaving: no new clients; what is queued reaches the disk; then the loop ends. */
+
+static void
+on_leave(void *user)
+{
+    LiveHost *host = user;
+
+    if (!host->leaving) {
+        live_log(LIVE_LOG_NOTICE, "asked to leave");
+        host->leaving = true;
+        live_clients_stop(host->clients);
+    }
+}
+
+static void
+before_wait(void *user)
+{
+    LiveHost *host = user;
+
+    live_files_flush(host->files);
+    if (host->leaving && live_files_idle(host->files)) {
+        live_loop_stop(host->loop);
+    }
+}
+
+/* Birth and death */
+
+static bool
+open_all(LiveHost *host, char **why)
+{
+    static const LiveLinkHandlers link_handlers = {on_received, on_link};
+    static const LiveClientsHandlers client_handlers = {on_client_up, on_request,
+                                                        on_client_down};
+    const LiveOptions *options = host->options;
+
+    host->files = live_files_new(host->loop, options->directory, on_stored, host, why);
+    if (host->files == NULL) {
+        return false;
+    }
+    host->link = live_link_new(host->loop, &options->node.address, &options->bind,
+                               &link_handlers, host, why);
+    if (host->link == NULL) {
+        return false;
+    }
+    host->clients = live_clients_new(host->loop, &options->bind, &client_handlers, host, why);
+    return host->clients != NULL;
+}
+
+static bool
+boot(LiveHost *host, char **why)
+{
+    OrrEvent event = {.type = ORR_EVENT_BOOT};
+    OrrStatus status;
+
+    if (!live_files_load(host->files, &event.boot.files, &event.boot.file_count, why)) {
+        return false;
+    }
+    host->node = orr_node_new(&host->options->node);
+    status = deliver(host, &event);
+    live_files_unload(host->files);
+    if (status != ORR_OK) {
+        *why = g_strdup_printf("the files in %s are damaged; the line above says where",
+                               host->options->directory);
+        return false;
+    }
+    return true;
+}
+
+LiveHost *
+live_host_new(LiveLoop *loop, const LiveOptions *options, char **why)
+{
+    LiveHost *host = g_new0(LiveHost, 1);
+
+    host->loop = loop;
+    host->options = options;
+    host->deadline_ns = ORR_NEVER;
+    host->effects = orr_effects_new();
+    host->timer = live_timer_new(loop, on_deadline, host);
+    live_loop_before_wait(loop, before_wait, host);
+    live_loop_on_signal(loop, SIGTERM, on_leave, host);
+    live_loop_on_signal(loop, SIGINT, on_leave, host);
+    if (!open_all(host, why) || !boot(host, why)) {
+        live_host_free(host);
+        return NULL;
+    }
+    return host;
+}
+
+bool
+live_host_run(LiveHost *host)
+{
+    live_loop_run(host->loop);
+    return live_files_sync(host->files);
+}
+
+void
+live_host_free(LiveHost *host)
+{
+    if (host == NULL) {
+        return;
+    }
+    live_loop_before_wait(host->loop, NULL, NULL);
+    live_clients_free(host->clients);
+    live_link_free(host->link);
+    live_files_free(host->files);
+    orr_effects_free(host->effects);
+    orr_node_free(host->node);
+    g_free(host);
+}
