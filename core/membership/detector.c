@@ -93,6 +93,22 @@ send_pulse(OrrDetector *detector, const OrrAddress *to, OrrMessage *message,
     orr_sender_send(detector->context->sender, out, to, message);
 }
 
+/* One echo at a time: its age counts while it is out. A broken link loses it, so after a node
+ * timeout there is another. */
+static void
+send_echo(const OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out)
+{
+    const OrrSettings *settings = detector->context->settings;
+    OrrMessage message = {.type = ORR_MESSAGE_ECHO, .echo = (uint64_t)now_ns};
+
+    if (settings->slow_threshold_ns > 0 &&
+        (peer->probe.echo_sent == 0 ||
+         now_ns - peer->probe.echo_sent > settings->node_timeout_ns)) {
+        peer->probe.echo_sent = now_ns;
+        orr_sender_send(detector->context->sender, out, &peer->address, &message);
+    }
+}
+
 void
 orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out)
 {
@@ -113,6 +129,27 @@ orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEf
         peer->probe.awaiting = now_ns;
     }
     send_pulse(detector, &peer->address, &message, extra, out);
+    send_echo(detector, now_ns, peer, out);
+}
+
+void
+orr_detector_on_echo(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
+                     const OrrMessage *message, OrrEffects *out)
+{
+    OrrMessage back = {.type = ORR_MESSAGE_ECHO_BACK, .echo = message->echo};
+    OrrProbe *probe = &peer->probe;
+    uint64_t took;
+
+    if (message->type == ORR_MESSAGE_ECHO) {
+        orr_sender_send(detector->context->sender, out, &peer->address, &back);
+        return;
+    }
+    if (probe->echo_sent == 0 || message->echo != (uint64_t)probe->echo_sent) {
+        return; /* late, or not ours */
+    }
+    took = (uint64_t)(now_ns - probe->echo_sent);
+    probe->latency_ns = probe->latency_ns == 0 ? took : (probe->latency_ns * 3 + took) / 4;
+    probe->echo_sent = 0;
 }
 
 static bool
@@ -199,9 +236,6 @@ on_answer(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, const OrrMessa
     probe->awaiting = 0;
     probe->refused_since = 0;
     probe->probe_again = ORR_NEVER;
-    probe->latency_ns = probe->latency_ns == 0
-                            ? (uint64_t)(now_ns - sent)
-                            : (probe->latency_ns * 7 + (uint64_t)(now_ns - sent)) / 8;
     orr_verdict_answered(detector, now_ns, peer, out);
 }
 

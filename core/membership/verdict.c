@@ -59,11 +59,11 @@ median_latency(const OrrMembers *members)
     return count == 0 ? 0 : latencies[count / 2];
 }
 
-/* How late it answers now: the smoothed latency, or the age of a probe still open. */
+/* How late it works now: the smoothed latency, or the age of the echo still out. */
 static uint64_t
 lateness(const OrrMember *peer, OrrTime now_ns)
 {
-    uint64_t open = peer->probe.awaiting == 0 ? 0 : (uint64_t)(now_ns - peer->probe.awaiting);
+    uint64_t open = peer->probe.echo_sent == 0 ? 0 : (uint64_t)(now_ns - peer->probe.echo_sent);
 
     return MAX(peer->probe.latency_ns, open);
 }
@@ -79,7 +79,7 @@ is_slow(const OrrDetector *detector, OrrTime now_ns, OrrMember *peer)
         return false;
     }
     if (late <= (uint64_t)settings->slow_threshold_ns ||
-        late <= 10 * median_latency(detector->context->members)) {
+        late <= 5 * median_latency(detector->context->members)) {
         if (probe->fast_since == 0) {
             probe->fast_since = now_ns;
         }

@@ -208,6 +208,10 @@ dispatch(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessag
     case ORR_MESSAGE_STREAM_ACK:
         (void)orr_replication_received(node->replication, node->now, from, message, out);
         break;
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
+        orr_detector_on_echo(node->detector, now_ns, peer, message, out);
+        break;
     case ORR_MESSAGE_TYPES:
         break;
     }

@@ -33,6 +33,8 @@ static const char *const MESSAGE_NAMES[ORR_MESSAGE_TYPES] = {
     [ORR_MESSAGE_SYNC_REFUSED] = "sync-refused",
     [ORR_MESSAGE_STREAM] = "stream",
     [ORR_MESSAGE_STREAM_ACK] = "stream-ack",
+    [ORR_MESSAGE_ECHO] = "echo",
+    [ORR_MESSAGE_ECHO_BACK] = "echo-back",
 };
 
 const char *
@@ -326,6 +328,10 @@ put_body(OrrWriter *writer, const OrrMessage *message)
     case ORR_MESSAGE_STREAM_ACK:
         put_sync(writer, &message->sync);
         break;
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
+        orr_put_u64(writer, message->echo);
+        break;
     case ORR_MESSAGE_TYPES:
         g_assert_not_reached();
     }
@@ -384,6 +390,10 @@ take_body(OrrReader *reader, OrrMessage *message)
     case ORR_MESSAGE_STREAM_ACK:
         message->sync = take_sync(reader);
         break;
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
+        message->echo = orr_take_u64(reader);
+        break;
     case ORR_MESSAGE_TYPES:
         reader->failed = true;
         break;
@@ -420,6 +430,8 @@ tail_of(const OrrMessage *message)
     case ORR_MESSAGE_SYNC_DONE:
     case ORR_MESSAGE_SYNC_REFUSED:
     case ORR_MESSAGE_STREAM_ACK:
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
     case ORR_MESSAGE_TYPES:
         break;
     }

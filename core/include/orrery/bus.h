@@ -46,6 +46,8 @@ typedef enum OrrMessageType {
     ORR_MESSAGE_SYNC_REFUSED,
     ORR_MESSAGE_STREAM, /* primary: new records */
     ORR_MESSAGE_STREAM_ACK,
+    ORR_MESSAGE_ECHO, /* how long does work wait at your place? by the DATA lane, behind it */
+    ORR_MESSAGE_ECHO_BACK,
     ORR_MESSAGE_TYPES,
 } OrrMessageType;
 
@@ -223,6 +225,7 @@ typedef struct OrrMessage {
         OrrVote vote;
         OrrHandover handover;
         OrrSync sync;
+        uint64_t echo; /* ECHO: a token of the sender's; ECHO_BACK: the same, back */
     };
 } OrrMessage;
 

@@ -17,6 +17,11 @@
  * old owner has stopped before a new one can be elected, whatever the network does, as long as
  * monotonic clocks run at rates within ORR_LEASE_MARGIN of each other.
  *
+ * A node that answers probes at once may yet be slow: probes have a lane of their own. Where
+ * slowness matters (slow_threshold_ns), an echo goes by the lane of the data, behind the work,
+ * and a majority that waits for it says so: slow is no failure, but an owner that hears of it
+ * can give its slots away.
+ *
  * Cost: `probe_fanout` probes a heartbeat and node, plus, for a primary, enough to reach each
  * voter within the timeout. Doubts travel as gossip, so that the voters look at a silent node
  * even where each of them probes but few.
@@ -50,6 +55,10 @@ ORR_API void orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns,
                                    const OrrMessage *message, OrrEffects *out);
 /* Any other frame of a member has come: proves nothing, unless a bug is planted. */
 ORR_API void orr_detector_on_frame(OrrDetector *detector, OrrTime now_ns, OrrMember *peer);
+/* ECHO and ECHO_BACK: how long work waits at a member, where settings.slow_threshold_ns asks.
+ */
+ORR_API void orr_detector_on_echo(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
+                                  const OrrMessage *message, OrrEffects *out);
 /* A member's report about another, or about this node. */
 ORR_API void orr_detector_on_report(OrrDetector *detector, OrrTime now_ns, OrrMember *accuser,
                                     const OrrReport *report, OrrEffects *out);

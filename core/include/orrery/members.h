@@ -51,7 +51,8 @@ typedef struct OrrProbe {
     OrrTime slow_since;      /* 0: not slow */
     OrrTime fast_since;      /* once slow: since when it answers in time again; 0: does not */
     OrrSuspicion suspicion;
-    uint64_t latency_ns;        /* smoothed, of its answers */
+    uint64_t latency_ns;        /* of its echoes, smoothed */
+    OrrTime echo_sent;          /* the echo not back yet; 0: none */
     struct OrrReports *reports; /* who accuses it; or NULL */
     bool slow;                  /* by a majority of the voters */
 } OrrProbe;

@@ -49,7 +49,7 @@ typedef struct OrrNodeView {
     OrrId primary; /* of its shard, as it believes; or none */
     OrrRole role;  /* now */
     uint64_t incarnation;
-    uint64_t current_epoch;  /* the greatest it has seen and kept on disk */
+    uint64_t current_epoch; /* the greatest it has seen and kept on disk */
     uint64_t shard_epoch;
     uint64_t vote_epoch;    /* the last epoch it voted in */
     OrrTime lease_until_ns; /* a primary serves writes before this; ORR_NEVER: no fencing */

@@ -60,7 +60,7 @@ typedef struct OrrSettings {
         process_grace_ns;  /* a refusing host is given this long to start the process again */
     uint32_t probe_fanout; /* peers probed in a heartbeat at least, where there are so many */
     OrrTime
-        slow_threshold_ns; /* answers later than this, and than 10 x the median: slow; 0: off */
+        slow_threshold_ns;  /* answers later than this, and than 5 x the median: slow; 0: off */
     OrrTime slow_window_ns; /* for so long before anyone says so */
     OrrTime slow_return_ns; /* well again for so long before it gets its slots back */
 
