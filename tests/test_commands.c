@@ -4,6 +4,7 @@
 #include <orrery/slots.h>
 
 #include "node/command.h"
+#include "node/decimal.h"
 
 #include <glib.h>
 
@@ -331,6 +332,71 @@ test_the_table_is_sound(void)
     T_TRUE(orr_command_find(orr_bytes_of_string("g\xc5t")) == NULL);
 }
 
+/* a + b as decimals, or why not. */
+static const char *
+sum_of(const char *a, const char *b)
+{
+    static char text[ORR_DECIMAL_TEXT_SIZE + 1];
+    OrrDecimal number;
+    OrrDecimal other;
+
+    if (!orr_decimal_parse(orr_bytes_of_string(a), &number) ||
+        !orr_decimal_parse(orr_bytes_of_string(b), &other)) {
+        return "no number";
+    }
+    if (!orr_decimal_add(&number, &other)) {
+        return "infinite";
+    }
+    text[orr_decimal_format(&number, text)] = '\0';
+    return text;
+}
+
+/* Sums of decimals are what a person gets on paper, to 17 places. */
+static void
+test_decimals_are_exact(void)
+{
+    static const char *const SUMS[][3] = {
+        {"0.1", "0.2", "0.3"},
+        {"10.5", "0.1", "10.6"},
+        {"1", "-1", "0"},
+        {"-0", "0", "0"},
+        {"1", "-0.00000000000000001", "0.99999999999999999"},
+        {"0.00000000000000001", "-1", "-0.99999999999999999"},
+        {"999.5", "0.5", "1000"},
+        {"-5", "3", "-2"},
+        {"3", "-5", "-2"},
+        {"5.0e3", "2.0E+2", "5200"},
+        {"12345e-2", ".05", "123.5"},
+        {"1e-17", "0", "0.00000000000000001"},
+        {"1e-18", "0", "0"},
+        {"5e-18", "0", "0.00000000000000001"},
+        {"0.999999999999999999", "0", "1"},
+        {"5.", "+.5", "5.5"},
+        {"123456789012345678901234567890", "0.1", "123456789012345678901234567890.1"},
+        {"1e4932", "-1e4932", "0"},
+        {"1e4933", "0", "infinite"},
+        {"0e99999999999999999999", "1", "1"},
+        {"9e4932", "9e4932", "infinite"},
+        {"inf", "1", "infinite"},
+        {"-Infinity", "inf", "infinite"},
+        {"nan", "1", "no number"},
+        {"", "1", "no number"},
+        {".", "1", "no number"},
+        {"-", "1", "no number"},
+        {"1e", "1", "no number"},
+        {"1e+", "1", "no number"},
+        {" 1", "1", "no number"},
+        {"1 ", "1", "no number"},
+        {"0x10", "1", "no number"},
+        {"1.2.3", "1", "no number"},
+        {"--1", "1", "no number"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(SUMS); i++) {
+        T_STR_EQ(sum_of(SUMS[i][0], SUMS[i][1]), SUMS[i][2]);
+    }
+}
+
 static bool
 reply_contains(const Rig *rig, const char *text)
 {
@@ -395,6 +461,7 @@ static const Test TESTS[] = {
     TEST(test_commands_have_a_slot),
     TEST(test_fields_can_be_spread),
     TEST(test_the_table_is_sound),
+    TEST(test_decimals_are_exact),
     TEST(test_the_table_describes_itself),
     TEST(test_too_large_values_are_refused),
 };

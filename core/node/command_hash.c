@@ -1,8 +1,8 @@
 /* command_hash.c - single fields of hashes: HSET, HGET and their relatives. */
 #include "node/command_util.h"
+#include "node/decimal.h"
 
 #include <glib.h>
-#include <math.h>
 
 /* The hash in this slot. ORR_REFUSED: the key holds a string, and the client is told. */
 static OrrStatus
@@ -238,32 +238,31 @@ static void
 run_hincrbyfloat(OrrCommandContext *context)
 {
     Counter counter;
-    long double by;
-    long double number = 0;
-    char text[ORR_FLOAT_TEXT_SIZE];
+    OrrDecimal by;
+    OrrDecimal number = {.count = 0};
+    char text[ORR_DECIMAL_TEXT_SIZE];
 
-    if (!orr_parse_float(context->args[3], &by)) {
+    if (!orr_decimal_parse(context->args[3], &by)) {
         orr_reply_error(context->reply, ORR_ERROR_NOT_FLOAT);
         return;
     }
-    if (isinf(by)) {
+    if (by.infinite) {
         orr_reply_error(context->reply, "ERR value is NaN or Infinity");
         return;
     }
     if (!find_counter(context, &counter)) {
         return;
     }
-    if (counter.found && !orr_parse_float(counter.old, &number)) {
+    if (counter.found && !orr_decimal_parse(counter.old, &number)) {
         orr_reply_error(context->reply, "ERR hash value is not a float");
         return;
     }
-    number += by;
-    if (isnan(number) || isinf(number)) {
+    if (!orr_decimal_add(&number, &by)) {
         orr_reply_error(context->reply, "ERR increment would produce NaN or Infinity");
         return;
     }
 
-    OrrBytes value = orr_bytes(text, orr_format_float(number, text));
+    OrrBytes value = orr_bytes(text, orr_decimal_format(&number, text));
 
     orr_emit_field(context, counter.slot, context->args[1], context->args[2], value,
                    counter.expire_ms);

@@ -1,8 +1,8 @@
 /* command_number.c - strings that are numbers: INCR and its relatives. */
 #include "node/command_util.h"
+#include "node/decimal.h"
 
 #include <glib.h>
-#include <math.h>
 
 static void
 increment(OrrCommandContext *context, int64_t by)
@@ -74,25 +74,24 @@ run_incrbyfloat(OrrCommandContext *context)
 {
     OrrValue old = {.expire_ms = ORR_EXPIRE_NEVER};
     OrrStatus status = orr_find_string(context, context->args[1], &old);
-    long double number = 0;
-    long double by;
-    char text[ORR_FLOAT_TEXT_SIZE];
+    OrrDecimal number = {.count = 0};
+    OrrDecimal by;
+    char text[ORR_DECIMAL_TEXT_SIZE];
 
     if (status == ORR_REFUSED) {
         return;
     }
-    if ((status == ORR_OK && !orr_parse_float(old.value, &number)) ||
-        !orr_parse_float(context->args[2], &by)) {
+    if ((status == ORR_OK && !orr_decimal_parse(old.value, &number)) ||
+        !orr_decimal_parse(context->args[2], &by)) {
         orr_reply_error(context->reply, ORR_ERROR_NOT_FLOAT);
         return;
     }
-    number += by;
-    if (isnan(number) || isinf(number)) {
+    if (!orr_decimal_add(&number, &by)) {
         orr_reply_error(context->reply, "ERR increment would produce NaN or Infinity");
         return;
     }
 
-    OrrBytes value = orr_bytes(text, orr_format_float(number, text));
+    OrrBytes value = orr_bytes(text, orr_decimal_format(&number, text));
 
     if (orr_sizes_fit(context, context->args[1], 0, value.size)) {
         orr_emit_string(context, context->args[1], value, old.expire_ms);

@@ -3,7 +3,6 @@
 #include <orrery/slots.h>
 
 #include <glib.h>
-#include <math.h>
 
 bool
 orr_arg_is(OrrBytes word, const char *text)
@@ -222,40 +221,6 @@ orr_integer_arg(OrrCommandContext *context, size_t index, int64_t *number)
         return false;
     }
     return true;
-}
-
-bool
-orr_parse_float(OrrBytes text, long double *number)
-{
-    char copy[256];
-    char *end;
-
-    if (text.size == 0 || text.size >= sizeof copy || g_ascii_isspace(text.data[0])) {
-        return false;
-    }
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    *number = strtold(copy, &end);
-    return (size_t)(end - copy) == text.size && !isnan(*number);
-}
-
-size_t
-orr_format_float(long double number, char *text)
-{
-    gint written = g_snprintf(text, ORR_FLOAT_TEXT_SIZE, "%.17Lf", number);
-    size_t size = (size_t)MAX(written, 0);
-
-    if (memchr(text, '.', size) != NULL) {
-        while (text[size - 1] == '0') {
-            size--;
-        }
-        size -= text[size - 1] == '.';
-    }
-    if (size == 2 && text[0] == '-' && text[1] == '0') {
-        text[0] = '0';
-        size = 1;
-    }
-    return size;
 }
 
 size_t

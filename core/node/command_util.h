@@ -61,11 +61,6 @@ void orr_emit_expire(OrrCommandContext *context, uint16_t slot, OrrBytes key,
 bool orr_parse_integer(OrrBytes text, int64_t *number);
 /* The same for an argument; if it is none, the client is told. */
 bool orr_integer_arg(OrrCommandContext *context, size_t index, int64_t *number);
-/* A finite or infinite number; no spaces, not NaN. */
-bool orr_parse_float(OrrBytes text, long double *number);
-#define ORR_FLOAT_TEXT_SIZE 5200u /* the largest long double has 4933 digits */
-/* Up to 17 decimals, without trailing zeros. Returns the length. */
-size_t orr_format_float(long double number, char *text);
 #define ORR_INTEGER_TEXT_SIZE 24u
 size_t orr_format_integer(int64_t number, char *text);
 
