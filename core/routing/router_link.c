@@ -17,8 +17,6 @@ connect_node(OrrRouter *self, Node *node)
 
     node->link = LINK_CONNECTING;
     node->connect_ns = self->now_ns;
-    node->scanner = (OrrReplyScanner){0};
-    node->received.size = 0;
     g_queue_push_tail_link(&self->connecting, &node->by_connect);
     self->counters.connects++;
     orr_router_emit(self, &effect, ORR_BYTES_EMPTY);
