@@ -80,7 +80,7 @@ test_libmemcached_agrees_live(void)
 #if HAVE_LIBMEMCACHED
     OrrRng rng = orr_rng_new(t_seed(21));
 
-    for (unsigned round = 0; round < 80; round++) {
+    for (unsigned round = 0; round < 40; round++) {
         Server servers[SERVERS_MAX];
         unsigned count = draw_servers(&rng, servers);
         OrrPlacement *placement = ours(ORR_PLACEMENT_KETAMA_LIBMEMCACHED, servers, count);
@@ -186,13 +186,13 @@ check_dialect(OrrPlacementAlgorithm algorithm)
     static Spot spots[SERVERS_MAX * 200];
     OrrRng rng = orr_rng_new(t_seed(22));
 
-    for (unsigned round = 0; round < 15; round++) {
+    for (unsigned round = 0; round < 8; round++) {
         Server servers[SERVERS_MAX];
         unsigned count = draw_servers(&rng, servers);
         OrrPlacement *placement = ours(algorithm, servers, count);
         size_t made = spots_of(algorithm, servers, count, spots);
 
-        for (unsigned k = 0; k < 60; k++) {
+        for (unsigned k = 0; k < 40; k++) {
             uint8_t bytes[128];
             uint8_t digest[16];
             OrrBytes key = draw_key(&rng, bytes);
