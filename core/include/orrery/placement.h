@@ -80,19 +80,23 @@ typedef enum OrrPlacementHash {
 typedef struct OrrPlacementOptions {
     OrrPlacementAlgorithm algorithm;
     OrrPlacementHash hash;
-    uint64_t seed;   /* of the hash; different seeds are different worlds */
-    uint32_t points; /* of a node of unit weight on a ring: 160; multi-probe: 1 */
-    uint32_t
-        unit_weight;     /* the weight that has `points` points. 0: the smallest above 0 in the
-                          * list that add_all() gives to an empty placement, so that equal nodes
-                          * have exactly `points`; 1 where nodes are added singly. Settled once:
-                          * later nodes and weights, lighter ones too, do not change it */
-    uint32_t probes;     /* of a key, multi-probe: 21 */
-    uint32_t table_size; /* maglev: entries, a prime: 65537. anchor, dx: the most buckets there
-                          * can be before the table doubles: twice the nodes of the first
-                          * add */
-    uint32_t bound_ppm;  /* ring-bounded: a node takes at most 1 + bound_ppm / 1,000,000 of
-                          * its due share: 250,000 */
+    uint64_t seed; /* of the hash; different seeds are different worlds */
+    /* Of a node of unit weight on a ring: 160; multi-probe: 1. */
+    uint32_t points;
+    /* The weight that has `points` points. 0: the smallest above 0 in the list that add_all()
+     * gives to an empty placement, so that equal nodes have exactly `points`; 1 where nodes are
+     * added singly. Settled once: later nodes and weights, lighter ones too, do not change it.
+     * Only while all points would be more than ORR_PLACEMENT_POINTS_MAX it counts twice, four
+     * times, ...; then every node has fewer. */
+    uint32_t unit_weight;
+    /* Of a key, multi-probe: 21. */
+    uint32_t probes;
+    /* Maglev: entries, a prime: 65537. Anchor, dx: the most buckets there can be before the
+     * table doubles, which moves most keys: twice the nodes of the first add, at least 16. */
+    uint32_t table_size;
+    /* Ring-bounded: a node takes at most 1 + bound_ppm / 1,000,000 of its due share: 250,000.
+     */
+    uint32_t bound_ppm;
 } OrrPlacementOptions;
 
 /* What an algorithm is and can. */
@@ -110,7 +114,7 @@ typedef struct OrrPlacementInfo {
     bool recovers;           /* a node that leaves and comes back finds exactly its own keys */
     bool by_hash;            /* find(key) is find_hash(hash(key)); else see find_hash() */
     bool loaded;             /* find() depends on what assign() has placed so far */
-    uint8_t hash_bits;       /* of what hash() returns: 64, 32, or 14 for slots */
+    uint8_t hash_bits;       /* of what hash() returns, by default: 64, 32, or 14 for slots */
 } OrrPlacementInfo;
 
 /* All algorithms, in the order of the enum; `*count` is ORR_PLACEMENT_ALGORITHM_COUNT. */
