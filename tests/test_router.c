@@ -350,6 +350,20 @@ test_group_is_tried_again_as_one_piece(void)
     rig_free(&rig);
 }
 
+/* What the first refused command of a group needs is what the group does: here it is sent on at
+ * once, though a later one could have waited. */
+static void
+test_first_refusal_decides_for_the_group(void)
+{
+    Rig rig = rig_new();
+
+    submit(&rig, 1, "SET b 1|MGET b b");
+    wants(&rig);
+    hear(&rig, 0, "-ASK 3300 10.0.0.2:7000\r\n-TRYAGAIN x\r\n");
+    WANTS(&rig, "send 1 [ASKING] [SET b 1] [ASKING] [MGET b b]\n");
+    rig_free(&rig);
+}
+
 /* What a lost connection left unanswered is not sent again, since it may have happened; what
  * was not sent yet is. */
 static void
@@ -792,6 +806,7 @@ static const Test TESTS[] = {
     TEST(test_tryagain_asks_the_same_node_again),
     TEST(test_down_is_tried_a_bounded_number_of_times),
     TEST(test_group_is_tried_again_as_one_piece),
+    TEST(test_first_refusal_decides_for_the_group),
     TEST(test_lost_connection_repeats_nothing_that_may_have_happened),
     TEST(test_lost_connection_repeats_where_it_may),
     TEST(test_silence_ends_in_time),

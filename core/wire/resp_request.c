@@ -227,8 +227,8 @@ read_bulk_size(OrrRequestParser *self, OrrBytes bytes, OrrRequest *request)
     if (self->offset >= bytes.size) {
         return again(self, self->missing * 6); /* "$0\r\n\r\n" at least */
     }
-    if (bytes.data[self->offset] != '$') {
-        return expected_dollar(self, bytes.data[self->offset], request);
+    if (bytes.data[self->offset] == '\r') { /* an empty line: no type byte before its end */
+        return expected_dollar(self, '\r', request);
     }
     switch (read_length(self, bytes, &size, &next)) {
     case LINE_PARTIAL:
@@ -240,6 +240,9 @@ read_bulk_size(OrrRequestParser *self, OrrBytes bytes, OrrRequest *request)
         break;
     case LINE_WHOLE:
         break;
+    }
+    if (bytes.data[self->offset] != '$') {
+        return expected_dollar(self, bytes.data[self->offset], request);
     }
     if (size < 0 || (uint64_t)size > self->limits.bulk_max) {
         return fail(self, request, "Protocol error: invalid bulk length");
