@@ -214,7 +214,7 @@ orr_state_flush(OrrStateLog *state, uint64_t op, OrrEffects *out)
     if (!anything_changed(state)) {
         return false;
     }
-    if (state->size > MAX(GENERATION_SIZE_MIN, 16 * held_size(state))) {
+    if (state->size > MAX(GENERATION_SIZE_MIN, 4 * held_size(state))) {
         state->fresh = true;
     }
     g_byte_array_set_size(state->scratch, 0);

@@ -5,7 +5,7 @@
 #include <glib.h>
 
 #define LEASE_HURRY 20      /* times in a heartbeat that a primary without a lease asks */
-#define LEASE_ASKED_MAX 64u /* voters each time */
+#define LEASE_ASKED_MAX 16u /* voters each time */
 
 OrrDetector *
 orr_detector_new(OrrContext *context)
@@ -367,12 +367,12 @@ probe_in_turn(OrrDetector *detector, OrrTime now_ns, size_t *cursor, size_t want
 }
 
 /* A primary must hear from a majority of the voters within N, so it turns to 3 of 5 of them, or
- * all where they are few, within 3 of 5 of N. */
+ * all where they are few, within 3 of 4 of N. */
 static size_t
 voters_per_tick(const OrrDetector *detector)
 {
     OrrMembers *members = detector->context->members;
-    OrrTime window = detector->context->settings->node_timeout_ns * 3 / 5;
+    OrrTime window = detector->context->settings->node_timeout_ns * 3 / 4;
     size_t voters = orr_members_voters(members);
     size_t wanted = voters > 8 ? voters * 3 / 5 + 1 : voters;
     size_t ticks = (size_t)MAX(window / tick_ns(detector), 1);

@@ -15,17 +15,18 @@ hash_of_id(const OrrId *id)
     return XXH3_64bits(id->bytes, ORR_ID_SIZE);
 }
 
-/* Index: position in `list` plus one, open addressing, rebuilt whenever the list changes. */
+/* Index: open addressing over the hash of the id. It grows by doubling, and is made anew when a
+ * member is removed, which is rare. */
 
 static void
-index_insert(OrrMembers *members, size_t position)
+index_insert(OrrMembers *members, OrrMember *member)
 {
-    size_t at = hash_of_id(&members->list[position]->id) & (members->index_size - 1);
+    size_t at = hash_of_id(&member->id) & (members->index_size - 1);
 
-    while (members->index[at] != 0) {
+    while (members->index[at] != NULL) {
         at = (at + 1) & (members->index_size - 1);
     }
-    members->index[at] = (uint32_t)position + 1;
+    members->index[at] = member;
 }
 
 static void
@@ -38,12 +39,12 @@ index_rebuild(OrrMembers *members)
     }
     if (size != members->index_size) {
         g_free(members->index);
-        members->index = g_new(uint32_t, size);
+        members->index = g_new(OrrMember *, size);
         members->index_size = size;
     }
-    memset(members->index, 0, size * sizeof members->index[0]);
+    memset(members->index, 0, size * sizeof(OrrMember *));
     for (size_t i = 0; i < members->count; i++) {
-        index_insert(members, i);
+        index_insert(members, members->list[i]);
     }
 }
 
@@ -52,15 +53,32 @@ orr_members_find(const OrrMembers *members, const OrrId *id)
 {
     size_t at = hash_of_id(id) & (members->index_size - 1);
 
-    while (members->index[at] != 0) {
-        OrrMember *member = members->list[members->index[at] - 1];
-
-        if (orr_id_equal(&member->id, id)) {
-            return member;
+    while (members->index[at] != NULL) {
+        if (orr_id_equal(&members->index[at]->id, id)) {
+            return members->index[at];
         }
         at = (at + 1) & (members->index_size - 1);
     }
     return NULL;
+}
+
+/* Where in the list an id is, or would be. */
+static size_t
+position_of(const OrrMembers *members, const OrrId *id)
+{
+    size_t low = 0;
+    size_t high = members->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (orr_id_compare(&members->list[middle]->id, id) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 OrrMember *
@@ -221,7 +239,7 @@ static OrrMember *
 add_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRecord *record)
 {
     OrrShard *shard = orr_members_shard(members, &record->shard);
-    size_t at = 0;
+    size_t at = position_of(members, &record->id);
 
     if (shard == NULL || members->count == ORR_MEMBERS_MAX) {
         return NULL;
@@ -229,9 +247,6 @@ add_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRecord *record)
     if (members->count == members->list_room) {
         members->list_room = MAX(16, members->list_room * 2);
         members->list = g_renew(OrrMember *, members->list, members->list_room);
-    }
-    while (at < members->count && orr_id_compare(&members->list[at]->id, &record->id) < 0) {
-        at++;
     }
     memmove(members->list + at + 1, members->list + at,
             (members->count - at) * sizeof members->list[0]);
@@ -249,7 +264,11 @@ add_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRecord *record)
     member->probe.probe_again = ORR_NEVER;
     members->list[at] = member;
     members->count++;
-    index_rebuild(members);
+    if (members->count * 2 + 2 > members->index_size) {
+        index_rebuild(members);
+    } else {
+        index_insert(members, member);
+    }
     count_in(members, member);
     return member;
 }

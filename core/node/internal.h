@@ -107,6 +107,8 @@ struct OrrNode {
     uint32_t slots_uncovered;
     bool cluster_ok;
     bool cluster_state_traced;
+    bool state_stale; /* the cluster's state is to be judged at state_at */
+    OrrTime state_at;
 
     /* slots */
     OrrSlotRange drained[ORR_DRAINED_RANGES_MAX];

@@ -5,6 +5,8 @@
 #include <xxhash.h>
 
 /* Refutations of one life use up numbers without writing each of them to disk. */
+/* What is known of the others is written the more rarely the more there are. */
+#define CONFIG_PAUSE (100 * ORR_NS_PER_MS)
 #define INCARNATION_BLOCK UINT64_C(1000000)
 
 OrrNode *
@@ -397,7 +399,8 @@ keep_house(OrrNode *node, OrrEffects *out)
     meet_again(node, out);
     orr_node_drain_time(node, out);
     if (node->config_change != node->context.members->change && node->config_at == ORR_NEVER) {
-        node->config_at = now_ns + node->config.settings.node_timeout_ns;
+        node->config_at = now_ns + MAX(node->config.settings.node_timeout_ns,
+                                       (OrrTime)node->context.members->count * CONFIG_PAUSE);
     }
 }
 
@@ -420,6 +423,9 @@ on_time(OrrNode *node, OrrEffects *out)
     }
     if (node->now.mono_ns >= node->config_at) {
         write_config(node, out);
+    }
+    if (node->state_stale && node->now.mono_ns >= node->state_at) {
+        orr_node_update_cluster_state(node, out);
     }
     orr_detector_time(node->detector, node->now.mono_ns, out);
     orr_election_time(node->election, node->now, out);
@@ -542,6 +548,9 @@ orr_node_deadline(const OrrNode *node)
     OrrTime deadline = MIN(node->housekeeping_at, node->config_at);
 
     if (node->life == ORR_LIFE_UP) {
+        if (node->state_stale) {
+            deadline = MIN(deadline, node->state_at);
+        }
         deadline = MIN(deadline, orr_detector_deadline(node->detector));
         deadline = MIN(deadline, orr_election_deadline(node->election));
         deadline = MIN(deadline, orr_node_data_deadline(node));

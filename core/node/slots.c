@@ -6,10 +6,15 @@ void
 orr_node_recount_slots(OrrNode *node)
 {
     OrrMembers *members = node->context.members;
+    OrrId id;
+    uint32_t count;
 
-    for (size_t i = 0; i < members->shard_count; i++) {
-        members->shards[i]->slot_count =
-            orr_slotmap_count(node->context.slotmap, &members->shards[i]->id);
+    while (orr_slotmap_next_touched(node->context.slotmap, &id, &count)) {
+        OrrShard *shard = orr_id_is_none(&id) ? NULL : orr_members_shard(members, &id);
+
+        if (shard != NULL) {
+            shard->slot_count = count;
+        }
     }
     members->change++;
     node->slots_changed = false;
@@ -124,8 +129,8 @@ majority_is_there(OrrNode *node)
     return there >= orr_members_majority(members);
 }
 
-void
-orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
+static void
+judge_cluster_state(OrrNode *node, OrrEffects *out)
 {
     bool majority = majority_is_there(node);
     bool ok;
@@ -151,6 +156,23 @@ orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
                                            : majority ? "fail: slots are not covered"
                                                       : "fail: no majority of the voters"));
     orr_context_trace(&node->context, out, &trace);
+}
+
+/* In a large cluster the state is looked at ten times a second at most, however much changes.
+ */
+#define STATE_SMALL 64u
+#define STATE_PAUSE (100 * ORR_NS_PER_MS)
+
+void
+orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
+{
+    if (node->context.members->count > STATE_SMALL && node->now.mono_ns < node->state_at) {
+        node->state_stale = true;
+        return;
+    }
+    node->state_stale = false;
+    node->state_at = node->now.mono_ns + STATE_PAUSE;
+    judge_cluster_state(node, out);
 }
 
 /* Draining: an owner of a cache that a majority finds slow gives its slots to the others while

@@ -13,13 +13,18 @@ typedef struct Shard {
     OrrId id;
     uint64_t hash;
     uint32_t count;
+    bool touched;
 } Shard;
 
 struct OrrSlotMap {
     Slot slots[ORR_SLOT_COUNT];
     uint64_t buckets[ORR_SLOT_BUCKETS];
-    GArray *shards; /* of Shard; entry 0 is nobody, which owns what nobody owns */
+    GArray *shards;    /* of Shard; entry 0 is nobody, which owns what nobody owns */
+    GHashTable *by_id; /* id -> index in shards; looked up, never iterated */
+    GArray *touched;   /* of uint16_t: shards whose counts changed since they were asked for */
     uint64_t version;
+    uint64_t digest;
+    bool digest_stale;
 };
 
 static uint64_t
@@ -50,14 +55,31 @@ shard_at(const OrrSlotMap *map, uint32_t index)
     return &g_array_index(map->shards, Shard, index);
 }
 
+static guint
+id_hash(gconstpointer id)
+{
+    return (guint)hash_of_id(id);
+}
+
+static gboolean
+id_equal(gconstpointer a, gconstpointer b)
+{
+    return orr_id_equal(a, b);
+}
+
 OrrSlotMap *
 orr_slotmap_new(void)
 {
     OrrSlotMap *map = g_new0(OrrSlotMap, 1);
-    Shard nobody = {ORR_ID_NONE, 0, ORR_SLOT_COUNT};
+    Shard nobody = {ORR_ID_NONE, 0, ORR_SLOT_COUNT, false};
 
     map->shards = g_array_new(false, true, sizeof(Shard));
+    map->by_id = g_hash_table_new_full(id_hash, id_equal, g_free, NULL);
+    map->touched = g_array_new(false, false, sizeof(uint16_t));
+    map->digest_stale = true;
     g_array_append_val(map->shards, nobody);
+    g_hash_table_insert(map->by_id, g_memdup2(&nobody.id, sizeof nobody.id),
+                        GUINT_TO_POINTER(0));
     return map;
 }
 
@@ -66,6 +88,8 @@ orr_slotmap_free(OrrSlotMap *map)
 {
     if (map != NULL) {
         g_array_unref(map->shards);
+        g_array_unref(map->touched);
+        g_hash_table_unref(map->by_id);
         g_free(map);
     }
 }
@@ -74,12 +98,11 @@ orr_slotmap_free(OrrSlotMap *map)
 static uint16_t
 find_shard(const OrrSlotMap *map, const OrrId *id)
 {
-    for (uint32_t i = 0; i < map->shards->len; i++) {
-        if (orr_id_equal(&shard_at(map, i)->id, id)) {
-            return (uint16_t)i;
-        }
-    }
-    return UINT16_MAX;
+    gpointer index;
+
+    return g_hash_table_lookup_extended(map->by_id, id, NULL, &index)
+               ? (uint16_t)GPOINTER_TO_UINT(index)
+               : UINT16_MAX;
 }
 
 static uint16_t
@@ -88,13 +111,39 @@ intern_shard(OrrSlotMap *map, const OrrId *id)
     uint16_t index = find_shard(map, id);
 
     if (index == UINT16_MAX) {
-        Shard shard = {*id, hash_of_id(id), 0};
+        Shard shard = {*id, hash_of_id(id), 0, false};
 
         g_assert(map->shards->len < UINT16_MAX);
         index = (uint16_t)map->shards->len;
         g_array_append_val(map->shards, shard);
+        g_hash_table_insert(map->by_id, g_memdup2(id, sizeof *id), GUINT_TO_POINTER(index));
     }
     return index;
+}
+
+static void
+touch(OrrSlotMap *map, uint16_t index)
+{
+    if (!shard_at(map, index)->touched) {
+        shard_at(map, index)->touched = true;
+        g_array_append_val(map->touched, index);
+    }
+}
+
+bool
+orr_slotmap_next_touched(OrrSlotMap *map, OrrId *shard, uint32_t *count)
+{
+    Shard *entry;
+
+    if (map->touched->len == 0) {
+        return false;
+    }
+    entry = shard_at(map, g_array_index(map->touched, uint16_t, map->touched->len - 1));
+    g_array_set_size(map->touched, map->touched->len - 1);
+    entry->touched = false;
+    *shard = entry->id;
+    *count = entry->count;
+    return true;
 }
 
 static uint64_t
@@ -117,6 +166,11 @@ assign(OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
     bool changed = entry->owner != owner;
 
     *digest -= slot_hash(map, slot);
+    map->digest_stale = true;
+    if (changed) {
+        touch(map, entry->owner);
+        touch(map, owner);
+    }
     shard_at(map, entry->owner)->count--;
     shard_at(map, owner)->count++;
     entry->owner = owner;
@@ -250,10 +304,16 @@ orr_slotmap_bucket_digest(const OrrSlotMap *map, uint32_t bucket)
 uint64_t
 orr_slotmap_digest(const OrrSlotMap *map)
 {
-    uint64_t digest = 0;
+    OrrSlotMap *cache = (OrrSlotMap *)(uintptr_t)map; /* each probe asks for it */
 
-    for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-        digest = mix(digest ^ map->buckets[i]);
+    if (map->digest_stale) {
+        uint64_t digest = 0;
+
+        for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
+            digest = mix(digest ^ map->buckets[i]);
+        }
+        cache->digest = digest;
+        cache->digest_stale = false;
     }
-    return digest;
+    return map->digest;
 }

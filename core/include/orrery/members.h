@@ -91,7 +91,7 @@ typedef struct OrrMembers {
     uint32_t voters;
     size_t list_room;
     size_t shard_room;
-    uint32_t *index; /* open addressing: position in list + 1 */
+    OrrMember **index; /* open addressing, by the hash of the id */
     size_t index_size;
     const OrrSettings *settings;
 } OrrMembers;

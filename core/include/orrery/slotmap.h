@@ -51,7 +51,10 @@ ORR_API bool orr_slotmap_owns(const OrrSlotMap *map, uint16_t slot, const OrrId 
 ORR_API void orr_slotmap_set_state(OrrSlotMap *map, uint16_t slot, OrrSlotState state,
                                    const OrrId *peer);
 
-/* How many slots a shard owns, and how many nobody owns. O(shards), O(1). */
+/* Takes the next of the shards (also the one that is none) whose number of slots changed since
+ * it was last taken, and the number; false: there are no more. In no particular order. */
+ORR_API bool orr_slotmap_next_touched(OrrSlotMap *map, OrrId *shard, uint32_t *count);
+/* How many slots a shard owns, and how many nobody owns. O(1). */
 ORR_API uint32_t orr_slotmap_count(const OrrSlotMap *map, const OrrId *shard);
 ORR_API uint32_t orr_slotmap_uncovered(const OrrSlotMap *map);
 /* The greatest version of any slot. */
