@@ -450,6 +450,82 @@ check_empty(const OrrPlacementInfo *info)
     orr_placement_free(placement);
 }
 
+/* Nodes 0 .. count - 1 in zones and with weights drawn at random; weight 0 holds no copies. */
+static OrrPlacement *
+draw_zones(const OrrPlacementInfo *info, OrrRng *rng, unsigned *zone_of, unsigned *zone_sizes)
+{
+    static const char *const zones[] = {NULL, "a", "b", "c", "d"};
+    OrrPlacement *placement = rig_new(info->algorithm);
+    unsigned count = 1 + (unsigned)orr_rng_below(rng, 14);
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned zone = (unsigned)orr_rng_below(rng, 5);
+        uint32_t weight = info->weighted ? (uint32_t)orr_rng_below(rng, 4) : 1;
+
+        T_EQ(rig_add(placement, i, weight, zones[zone]), ORR_OK);
+        zone_of[i] = zone != 0 ? zone : 5 + i; /* numbers are in the order of addition */
+        zone_sizes[zone_of[i]] += weight != 0;
+    }
+    return placement;
+}
+
+/* So many copies in the first zone, so many in the second: no other choice of as many nodes may
+ * be flatter, which is so when a zone with more than another by two leaves that one no node. */
+static void
+check_spread(const uint32_t *numbers, size_t count, const unsigned *zone_of,
+             const unsigned *zone_sizes)
+{
+    unsigned held[32] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        held[zone_of[numbers[i]]]++;
+    }
+    for (unsigned a = 0; a < 32; a++) {
+        for (unsigned b = 0; b < 32; b++) {
+            T_TRUE(held[a] <= held[b] + 1 || held[b] == zone_sizes[b]);
+        }
+    }
+}
+
+static void
+check_random_zones(const OrrPlacementInfo *info)
+{
+    OrrRng rng = orr_rng_new(77);
+
+    for (unsigned round = 0; round < 60; round++) {
+        unsigned zone_of[32] = {0};
+        unsigned zone_sizes[32] = {0};
+        OrrPlacement *placement = draw_zones(info, &rng, zone_of, zone_sizes);
+        size_t eligible = 0;
+
+        for (unsigned z = 0; z < 32; z++) {
+            eligible += zone_sizes[z];
+        }
+        for (unsigned wanted = 1; wanted < 16; wanted++) {
+            uint32_t numbers[16];
+            char text[24];
+            OrrBytes key = rig_key(round * 16 + wanted, text);
+            size_t count = orr_placement_find_replicas(placement, key, wanted, numbers);
+
+            T_EQ(count, wanted < eligible ? wanted : eligible);
+            check_spread(numbers, count, zone_of, zone_sizes);
+            for (size_t i = 0; i < count; i++) {
+                OrrPlacementNode node;
+                T_TRUE(orr_placement_node(placement, numbers[i], &node) && node.weight != 0);
+            }
+        }
+        orr_placement_free(placement);
+    }
+}
+
+/* Zones of any sizes, nodes without zones and without weights: copies lie as flat as they can.
+ */
+static void
+test_replicas_lie_flat_in_any_zones(void)
+{
+    for_all(check_random_zones);
+}
+
 /* Without nodes nobody owns anything; with one it owns all, empty keys too. */
 static void
 test_no_nodes_and_one_node(void)
@@ -964,6 +1040,7 @@ static const Test TESTS[] = {
     TEST(test_change_of_weight),
     TEST(test_replicas_are_distinct),
     TEST(test_replicas_respect_zones),
+    TEST(test_replicas_lie_flat_in_any_zones),
     TEST(test_no_nodes_and_one_node),
     TEST(test_bad_nodes_are_refused),
     TEST(test_zero_and_huge_weights),

@@ -178,6 +178,6 @@ orr_anchor_find(const OrrAnchor *anchor, uint64_t hash)
 size_t
 orr_anchor_memory_size(const OrrAnchor *anchor)
 {
-    return sizeof *anchor + anchor->capacity * 4 * sizeof *anchor->worked +
+    return sizeof *anchor + 4 * sizeof *anchor->worked * anchor->capacity +
            anchor->removed->len * sizeof(uint32_t);
 }

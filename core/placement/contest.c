@@ -179,7 +179,7 @@ static void
 find_group(const Contest *contest, const OrrPlacement *placement, Span span,
            const uint64_t *hashes, size_t count, uint32_t *numbers)
 {
-    Offer best[BATCH];
+    Offer best[BATCH] = {{0}};
     Bid bids[BATCH];
 
     for (uint32_t c = span.begin; c < span.begin + span.count; c++) {

@@ -67,7 +67,8 @@ make_points(OrrBytes text, uint32_t first, uint32_t count, uint32_t *points)
     }
     md5_of_many(vectors_here(), texts, count, digests);
     for (uint32_t k = 0; k < count; k++) {
-        memcpy(points + ORR_KETAMA_DIGEST_POINTS * k, digests[k].word, sizeof digests[k].word);
+        memcpy(points + (size_t)ORR_KETAMA_DIGEST_POINTS * k, digests[k].word,
+               sizeof digests[k].word);
     }
     g_free(bytes);
 }

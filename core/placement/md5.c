@@ -73,7 +73,7 @@ pad_short(uint32_t m[16], const uint8_t *at, size_t size, uint64_t total_size)
     }
     block[size] = 0x80;
     store_little_endian_64(block + BLOCK_SIZE - 8, total_size * 8);
-    for (int i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 16; i++) {
         m[i] = little_endian_32(block + 4 * i);
     }
 }
@@ -86,7 +86,7 @@ md5_of(OrrBytes bytes)
     size_t done = 0;
 
     for (; bytes.size - done >= BLOCK_SIZE; done += BLOCK_SIZE) {
-        for (int i = 0; i < 16; i++) {
+        for (size_t i = 0; i < 16; i++) {
             m[i] = little_endian_32(bytes.data + done + 4 * i);
         }
         compress(&state, m);
@@ -96,7 +96,7 @@ md5_of(OrrBytes bytes)
 
         memcpy(block, bytes.data + done, bytes.size - done);
         block[bytes.size - done] = 0x80;
-        for (int i = 0; i < 16; i++) {
+        for (size_t i = 0; i < 16; i++) {
             m[i] = little_endian_32(block + 4 * i);
         }
         compress(&state, m);

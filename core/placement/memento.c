@@ -155,5 +155,5 @@ orr_memento_find(const OrrMemento *memento, OrrBytes key)
 size_t
 orr_memento_memory_size(const OrrMemento *memento)
 {
-    return sizeof *memento + memento->room * 2 * sizeof *memento->left;
+    return sizeof *memento + 2 * sizeof *memento->left * memento->room;
 }

@@ -255,7 +255,8 @@ number_zones(OrrPlacement *placement)
         }
         node->zone_number = zone != 0 ? zone - 1 : zone_count++;
         if (node->weight != 0) {
-            largest = MAX(largest, ++sizes[node->zone_number]);
+            sizes[node->zone_number]++;
+            largest = MAX(largest, sizes[node->zone_number]);
         }
     }
     placement->zone_levels = largest;
