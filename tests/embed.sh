@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# An embedder's program, in C11 -pedantic and in C++, against the installed library alone.
+# An embedder's program, in C11 -pedantic and in C++, against the installed library alone; and the
+# examples of README.md, which must compile and say what it says they do.
 #   tests/embed.sh DIRECTORY
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,3 +28,22 @@ done
 gcc -std=c11 tests/embed/embedder.c -o "$root/static" $cflags \
     "$root/sysroot/usr/lib/liborrery.a" $(pkg-config --libs glib-2.0) -lm
 "$root/static"
+
+# Each ```c block of the README is a whole program, in the order of `says`.
+says=('^cache-[abc]$' '^earth.?$')
+awk -v to="$root/readme" '
+    /^```c$/ { inside = 1; count++; next }
+    /^```/ { inside = 0 }
+    inside { print > (to "-" count - 1 ".c") }' README.md
+for i in "${!says[@]}"; do
+    example=$root/readme-$i
+    gcc -std=c11 -pedantic -Wall -Wextra -Werror "$example.c" -o "$example" $flags
+    g++ -std=c++17 -pedantic -Wall -Wextra -Werror -x c++ "$example.c" -o "$example-cxx" $flags
+    for program in "$example" "$example-cxx"; do
+        LD_LIBRARY_PATH="$root/sysroot/usr/lib" "$program" >"$root/said"
+        grep -qE -- "${says[$i]}" "$root/said" ||
+            { echo "example $i of README.md does not print ${says[$i]}:"; cat "$root/said"; exit 1; }
+    done
+done
+[ ! -e "$root/readme-${#says[@]}.c" ] ||
+    { echo "README.md has another example: say in $0 what it prints"; exit 1; }
