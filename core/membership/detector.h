@@ -23,7 +23,7 @@ struct OrrDetector {
     size_t scratch_room;
     OrrTime lease_until; /* as computed last */
     bool lease_stale;
-    uint64_t lease_change; /* of the members, when it was computed */
+    uint32_t lease_voters; /* how many there were when it was computed */
     bool synced;
 };
 

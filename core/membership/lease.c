@@ -119,13 +119,17 @@ orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
     OrrTime timeout = detector->context->settings->node_timeout_ns;
     OrrTime asked;
 
-    if (!detector->lease_stale && detector->lease_until > now_ns &&
-        detector->lease_change == detector->context->members->change) {
+    uint32_t voters = orr_members_voters(detector->context->members);
+
+    /* grants come with every answer; they are counted when half of the lease is used up */
+    if (detector->lease_voters == voters &&
+        (detector->lease_until - now_ns > timeout / 2 ||
+         (!detector->lease_stale && detector->lease_until > now_ns))) {
         return detector->lease_until;
     }
     asked = majority_asked_at(detector, now_ns);
     detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
     detector->lease_stale = false;
-    detector->lease_change = detector->context->members->change;
+    detector->lease_voters = voters;
     return detector->lease_until;
 }

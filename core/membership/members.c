@@ -538,8 +538,14 @@ orr_members_voters(OrrMembers *members)
 {
     if (members->voters_change != members->change) {
         members->voters = 0;
+        members->counting = 0;
+        members->failed = 0;
         for (size_t i = 0; i < members->count; i++) {
-            members->voters += orr_members_is_voter(members, members->list[i]);
+            const OrrMember *member = members->list[i];
+
+            members->voters += orr_members_is_voter(members, member);
+            members->counting += member->state != ORR_MEMBER_FORGOTTEN;
+            members->failed += member->state == ORR_MEMBER_FAILED;
         }
         members->voters_change = members->change;
     }

@@ -11,19 +11,6 @@ role_now(const OrrNode *node)
 }
 
 static void
-count_members(const OrrNode *node, OrrNodeView *view)
-{
-    const OrrMembers *members = node->context.members;
-
-    for (size_t i = 0; i < members->count; i++) {
-        if (orr_member_counts(members->list[i])) {
-            view->member_count++;
-            view->failed_count += members->list[i]->state == ORR_MEMBER_FAILED;
-        }
-    }
-}
-
-static void
 view_data(const OrrNode *node, OrrNodeView *view)
 {
     OrrReplicationView data;
@@ -66,6 +53,8 @@ orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *view)
     view->cluster_ok = node->cluster_ok;
     view->slots_uncovered = node->slots_uncovered;
     view->voter_count = orr_members_voters(context->members);
+    view->member_count = context->members->counting;
+    view->failed_count = context->members->failed;
     view->members_digest = orr_members_digest(context->members);
     view->slots_digest = orr_slotmap_digest(context->slotmap);
     view->elections = context->elections;
@@ -73,7 +62,6 @@ orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *view)
     view->frames_refused = node->frames_refused;
     view->frames_malformed = node->frames_malformed;
     view->writes_fenced = node->writes_fenced;
-    count_members(node, view);
     view_data(node, view);
 }
 

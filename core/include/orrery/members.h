@@ -89,6 +89,8 @@ typedef struct OrrMembers {
     uint64_t change;        /* grows with every change of a record, and of shard->slot_count */
     uint64_t voters_change; /* the change at which `voters` was counted */
     uint32_t voters;
+    uint32_t counting; /* members not forgotten, as of voters_change */
+    uint32_t failed;   /* of them */
     size_t list_room;
     size_t shard_room;
     OrrMember **index; /* open addressing, by the hash of the id */
