@@ -113,8 +113,8 @@ print_seed_json(const Show *show, const SimSweepSeed *seed)
 {
     g_autofree char *repeat = sim_repeat_command(show->path, seed->seed, show->overrides);
 
-    printf("{\"kind\":\"seed\",\"seed\":%" G_GUINT64_FORMAT
-           ",\"exit\":%d,\"verdict\":\"%s\",\"digest\":\"%016" G_GINT64_MODIFIER
+    printf("{\"type\":\"seed\",\"seed\":%" G_GUINT64_FORMAT
+           ",\"exit_code\":%d,\"verdict\":\"%s\",\"digest\":\"%016" G_GINT64_MODIFIER
            "x\",\"events\":%" G_GUINT64_FORMAT ",\"signal\":%d,\"values\":[",
            seed->seed, seed->exit_code, verdict_name(seed->exit_code), seed->digest,
            seed->events, seed->signal);
@@ -254,7 +254,7 @@ print_spread(const Show *show, const Spread *spread)
 static void
 print_spread_json(const Spread *spread)
 {
-    printf("{\"kind\":\"expectation\",\"text\":");
+    printf("{\"type\":\"expectation\",\"text\":");
     put_json(spread->text);
     printf(",\"held\":%u,\"failed\":%u,\"undecided\":%u,\"skipped\":%u", spread->held,
            spread->failed, spread->undecided, spread->skipped);
@@ -303,9 +303,9 @@ print_verdict(const Show *show, const GPtrArray *seeds)
         worst = sim_exit_worse(worst, seed->exit_code);
     }
     if (show->json) {
-        printf("{\"kind\":\"verdict\",\"scenario\":");
+        printf("{\"type\":\"verdict\",\"scenario\":");
         put_json(show->scenario->name);
-        printf(",\"exit\":%d,\"seeds\":%u,\"failed\":%u}\n", worst, seeds->len, failed);
+        printf(",\"exit_code\":%d,\"seeds\":%u,\"failed\":%u}\n", worst, seeds->len, failed);
         return worst;
     }
     if (failed > show->failures && !show->quiet) {

@@ -1,7 +1,7 @@
 /* Any bytes at all, as a scenario: read or refused, and every refusal says where and why.
  *
  * With -fsanitize=fuzzer this is a fuzz target; built with FUZZ_REPLAY it replays the files of
- * the directories it is given, and some hundred mutations of each: bytes changed, words
+ * the directories it is given, and a hundred mutations of each: bytes changed, words
  * swapped, pieces cut out. */
 #include <glib.h>
 #include <orrery/rng.h>
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_REPLAY
-#define MUTATIONS 300u
+#define MUTATIONS 100u
 
 /* A line is the unit in which a scenario goes wrong: take pieces out, put them elsewhere. */
 static void
