@@ -93,6 +93,9 @@ messages_equal(const OrrMessage *a, const OrrMessage *b)
         return orr_id_equal(&a->handover.shard, &b->handover.shard) &&
                a->handover.shard_epoch == b->handover.shard_epoch &&
                a->handover.offset == b->handover.offset;
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
+        return a->echo == b->echo;
     default:
         return syncs_equal(&a->sync, &b->sync);
     }

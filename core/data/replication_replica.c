@@ -6,6 +6,7 @@
 
 #define ANSWER_MIN_NS (500 * ORR_NS_PER_MS) /* before a question is asked again */
 #define PAUSE_DOUBLINGS 6u
+#define COPY_STALL 3 /* node timeouts without a part of a copy: it is not coming */
 
 /* Waiting and asking */
 
@@ -320,6 +321,7 @@ on_full(OrrReplication *self, OrrNow now, const OrrSync *sync, const OrrLineage 
     self->copy.keyspace = orr_keyspace_new(self->config.keyspace_seed + self->copies);
     self->copy.lineage = *theirs;
     self->asking = ASKING_LOADS;
+    self->copy.moved_ns = now.mono_ns;
     self->heard_ns = now.mono_ns;
     self->ack_due_ns = ORR_NEVER;
     self->counters.full_syncs_in++;
@@ -339,6 +341,7 @@ on_chunk(OrrReplication *self, OrrNow now, const OrrSync *sync, OrrEffects *out)
         orr_replica_lost(self, now);
         return ORR_OK;
     }
+    copy->moved_ns = now.mono_ns;
     if (apply(self, copy->keyspace, rest) != rest.size) {
         orr_replica_lost(self, now);
         return ORR_MALFORMED;
@@ -412,6 +415,16 @@ on_refused(OrrReplication *self, OrrNow now, const OrrSync *sync, OrrEffects *ou
     }
 }
 
+/* The rest of a copy that this primary began before its present epoch, which gossip told here
+ * faster than the copy goes: redis-1799-equal-epoch-twins, seed 3. */
+static bool
+is_part_of_copy(const OrrReplication *self, OrrMessageType type)
+{
+    return self->asking == ASKING_LOADS &&
+           (type == ORR_MESSAGE_SYNC_CHUNK || type == ORR_MESSAGE_SYNC_DONE ||
+            type == ORR_MESSAGE_STREAM);
+}
+
 OrrStatus
 orr_replica_on_message(OrrReplication *self, OrrNow now, const OrrMessage *message,
                        OrrEffects *out)
@@ -427,7 +440,8 @@ orr_replica_on_message(OrrReplication *self, OrrNow now, const OrrMessage *messa
         on_refused(self, now, sync, out);
         return ORR_OK;
     }
-    if (sync->epoch < self->epoch || !orr_id_equal(&sync->shard, &self->config.shard)) {
+    if (!orr_id_equal(&sync->shard, &self->config.shard) ||
+        (sync->epoch < self->epoch && !is_part_of_copy(self, message->type))) {
         return ORR_OK; /* it has not learned what this node knows */
     }
     if (message->type == ORR_MESSAGE_SYNC_CHUNK) {
@@ -453,6 +467,12 @@ orr_replica_on_message(OrrReplication *self, OrrNow now, const OrrMessage *messa
 
 /* Time */
 
+static OrrTime
+stall_ns(const OrrReplication *self)
+{
+    return COPY_STALL * self->config.settings.node_timeout_ns;
+}
+
 void
 orr_replica_step(OrrReplication *self, OrrNow now, OrrEffects *out)
 {
@@ -464,6 +484,11 @@ orr_replica_step(OrrReplication *self, OrrNow now, OrrEffects *out)
         }
         break;
     case ASKING_LOADS:
+        if (now.mono_ns >= self->copy.moved_ns + stall_ns(self)) {
+            orr_replica_lost(self, now); /* the primary believes that it is done */
+            break;
+        }
+        /* fall through */
     case ASKING_FOLLOWS:
         if (now.mono_ns >= self->heard_ns + self->config.settings.node_timeout_ns) {
             orr_replica_lost(self, now);
@@ -482,6 +507,8 @@ orr_replica_deadline(const OrrReplication *self)
     case ASKING_ASKED:
         return self->retry_ns;
     case ASKING_LOADS:
+        return MIN(MIN(self->ack_due_ns, self->copy.moved_ns + stall_ns(self)),
+                   self->heard_ns + self->config.settings.node_timeout_ns);
     case ASKING_FOLLOWS:
         break;
     }

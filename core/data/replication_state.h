@@ -57,6 +57,7 @@ typedef struct Copy {
     uint64_t chunks;
     uint64_t records;
     uint64_t digest;
+    OrrTime moved_ns; /* when the last part of it came */
 } Copy;
 
 struct OrrReplication {
