@@ -411,6 +411,37 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     return ORR_OK;
 }
 
+static int
+compare_ids(gconstpointer a, gconstpointer b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The node is up: what clients asked meanwhile is answered, in the order they came. */
+void
+orr_node_clients_up(OrrNode *node, OrrEffects *out)
+{
+    g_autoptr(GArray) ids = g_array_new(false, false, sizeof(uint64_t));
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, node->clients);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        g_array_append_vals(ids, key, 1);
+    }
+    g_array_sort(ids, compare_ids);
+    for (guint i = 0; i < ids->len; i++) {
+        OrrClient *client = find_client(node, g_array_index(ids, uint64_t, i));
+
+        if (client->input->len > 0) {
+            process(node, client, out);
+        }
+    }
+}
+
 /* WAIT */
 
 static bool

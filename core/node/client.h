@@ -30,6 +30,10 @@ typedef struct OrrClient {
 extern const OrrCommand orr_commands_cluster[];
 extern const OrrCommand orr_commands_server[];
 
+/* command_config.c */
+void orr_command_run_config(OrrCommandContext *context);
+void orr_command_run_function(OrrCommandContext *context);
+
 static inline OrrNode *
 orr_command_node(const OrrCommandContext *context)
 {

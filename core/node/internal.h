@@ -219,6 +219,7 @@ void orr_node_sync_data_view(OrrNode *node);
 OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 OrrStatus orr_node_on_client_link(OrrNode *node, const OrrEvent *event);
 void orr_node_clients_time(OrrNode *node, OrrEffects *out);
+void orr_node_clients_up(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_clients_deadline(const OrrNode *node);
 void orr_node_clients_free(OrrNode *node);
 /* Sends what is in node->reply to a client, as soon as it may be told. */
