@@ -924,6 +924,73 @@ test_names_and_ports(void)
     orr_placement_free(placement);
 }
 
+/* One random change: somebody comes, goes or weighs otherwise; refusals are part of life. */
+static void
+change_at_random(OrrPlacement *placement, OrrRng *rng)
+{
+    const OrrPlacementInfo *info = orr_placement_info(placement);
+    unsigned i = (unsigned)orr_rng_below(rng, 25);
+    uint32_t number = rig_number(placement, i);
+    uint32_t weight = info->weighted ? (uint32_t)orr_rng_below(rng, 6) : 1;
+    OrrStatus status;
+
+    if (number == ORR_PLACEMENT_NO_NODE) {
+        status = rig_add(placement, i, weight, i % 3 == 0 ? "z" : NULL);
+        T_EQ(status, ORR_OK);
+    } else if (orr_rng_below(rng, 2) == 0) {
+        status = orr_placement_remove(placement, number);
+        T_TRUE(status == ORR_OK || (status == ORR_REFUSED && !info->removes_any));
+    } else {
+        T_EQ(orr_placement_reweigh(placement, number, weight), ORR_OK);
+    }
+}
+
+/* The nodes of one added to another, backwards. */
+static OrrPlacement *
+built_anew(const OrrPlacement *placement)
+{
+    OrrPlacement *anew = rig_new(orr_placement_info(placement)->algorithm);
+
+    for (uint32_t number = orr_placement_number_limit(placement); number-- > 0;) {
+        OrrPlacementNode node;
+        if (orr_placement_node(placement, number, &node)) {
+            T_EQ(orr_placement_add(anew, &node), ORR_OK);
+        }
+    }
+    return anew;
+}
+
+static void
+check_history(const OrrPlacementInfo *info)
+{
+    OrrPlacement *placement = rig_new(info->algorithm);
+    OrrRng rng = orr_rng_new(t_seed(41));
+
+    for (unsigned step = 0; step < 40; step++) {
+        change_at_random(placement, &rng);
+        OrrPlacement *anew = built_anew(placement);
+        if (info->order_free) {
+            T_TRUE(orr_placement_digest(placement) == orr_placement_digest(anew));
+        }
+        rig_owners(placement, before);
+        rig_owners(anew, after);
+        for (unsigned k = 0; k < KEYS; k++) {
+            T_TRUE((before[k] == UINT32_MAX) == (after[k] == UINT32_MAX));
+            T_TRUE(!info->order_free || before[k] == after[k]);
+        }
+        orr_placement_free(anew);
+    }
+    orr_placement_free(placement);
+}
+
+/* After any history of changes a placement is the one that its nodes alone would give, where
+ * the table says that order does not show; and elsewhere it still has owners for all keys. */
+static void
+test_history_does_not_show(void)
+{
+    for_all(check_history);
+}
+
 /* A copy lives its own life. */
 static void
 test_copies_are_independent(void)
@@ -1053,6 +1120,7 @@ static const Test TESTS[] = {
     TEST(test_rings_vary_as_the_closed_form_says),
     TEST(test_names_and_ports),
     TEST(test_digests_are_for_ever),
+    TEST(test_history_does_not_show),
     TEST(test_copies_are_independent),
     TEST(test_bounded_ring_keeps_its_bound),
     TEST(test_bounded_ring_takes_huge_loads),

@@ -113,8 +113,8 @@ test_md5_and_siphash_are_the_published_ones(void)
     T_TRUE(md5_of(orr_bytes_of_string("abc")).word[3] == 0x727fe128);
     T_TRUE(md5_of(orr_bytes_of_string(eighty)).word[0] == 0xa2f4ed57);
     T_TRUE(md5_of(orr_bytes_of_string(eighty)).word[3] == 0x7ab60721);
-    for (uint8_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = i;
+    for (unsigned i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)i;
     }
     T_TRUE(siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
                        orr_bytes(bytes, sizeof bytes)) == UINT64_C(0xa129ca6149be45e5));
