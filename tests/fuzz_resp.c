@@ -3,6 +3,8 @@
  *
  * With -fsanitize=fuzzer this is a fuzz target; built with FUZZ_REPLAY it replays the files of
  * the directory it is given, and some thousand mutations of each. */
+#include "fuzz_replay.h"
+
 #include <orrery/resp.h>
 
 #include <glib.h>
@@ -10,8 +12,6 @@
 #include <stdlib.h>
 
 #define COMMANDS_MAX 10000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t
 mix(uint64_t digest, const void *data, size_t size)
@@ -126,77 +126,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(digest_of_replies(data, size, size + 1) == digest_of_replies(data, size, step));
     return 0;
 }
-
-#ifdef FUZZ_REPLAY
-#define MUTATIONS 4000
-
-static uint64_t
-draw(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static void
-mutate(uint8_t *data, size_t size, uint64_t *chance)
-{
-    static const char ALPHABET[] = "*$+-:_#,(!=%~>|0123456789\r\n\"'\\x t";
-
-    for (uint64_t left = 1 + draw(chance) % 4; left > 0; left--) {
-        size_t at = draw(chance) % size;
-        uint64_t kind = draw(chance) % 4;
-
-        if (kind == 0) {
-            data[at] = (uint8_t)draw(chance);
-        } else if (kind == 1) {
-            memmove(data + at, data + at + (at + 1 < size ? 1 : 0), size - at - 1);
-        } else {
-            data[at] = (uint8_t)ALPHABET[draw(chance) % (sizeof ALPHABET - 1)];
-        }
-    }
-}
-
-static void
-replay(const char *path, uint64_t *chance)
-{
-    g_autofree char *content = NULL;
-    gsize size = 0;
-
-    if (!g_file_get_contents(path, &content, &size, NULL) || size == 0) {
-        return;
-    }
-    LLVMFuzzerTestOneInput((const uint8_t *)content, size);
-    for (int i = 0; i < MUTATIONS; i++) {
-        size_t cut = 1 + draw(chance) % size;
-        g_autofree uint8_t *copy = g_memdup2(content, cut);
-
-        mutate(copy, cut, chance);
-        LLVMFuzzerTestOneInput(copy, cut);
-    }
-}
-
-int
-main(int argc, char **argv)
-{
-    uint64_t chance = UINT64_C(88172645463325252);
-    GDir *directory = argc == 2 ? g_dir_open(argv[1], 0, NULL) : NULL;
-    const char *name;
-    int files = 0;
-
-    if (directory == NULL) {
-        fprintf(stderr, "usage: fuzz_resp_replay DIRECTORY\n");
-        return 64;
-    }
-    while ((name = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *path = g_build_filename(argv[1], name, NULL);
-
-        replay(path, &chance);
-        files++;
-    }
-    g_dir_close(directory);
-    printf("%d files replayed, %d mutations of each\n", files, MUTATIONS);
-    return files > 0 ? 0 : 1;
-}
-#endif
