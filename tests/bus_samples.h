@@ -173,6 +173,10 @@ sample_message(OrrRng *rng, OrrMessageType type, uint8_t *buffer)
         message.handover.shard_epoch = orr_rng_next(rng);
         message.handover.offset = orr_rng_next(rng);
         break;
+    case ORR_MESSAGE_ECHO:
+    case ORR_MESSAGE_ECHO_BACK:
+        message.echo = orr_rng_next(rng);
+        break;
     default:
         message.sync = sample_sync(rng, buffer);
         break;
