@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 root=$1
 mkdir -p "$root"
 meson setup "$root/build" --prefix /usr --libdir lib -Dtests=false -Dbench=false \
-    -Dsimulator=false --buildtype release >/dev/null
+    -Dsimulator=false -Ddaemon=false --buildtype release >/dev/null
 meson compile -C "$root/build" >/dev/null
 DESTDIR="$root/sysroot" meson install -C "$root/build" >/dev/null
 export PKG_CONFIG_PATH="$root/sysroot/usr/lib/pkgconfig"
