@@ -214,6 +214,27 @@ test_other_dialects_are_as_described(void)
     check_dialect(ORR_PLACEMENT_KETAMA_HASHRING);
 }
 
+/* hashring 3.2.0 itself, run under node 20 with these eight servers, on "key/0" to "key/39". */
+static void
+test_hashring_agrees(void)
+{
+    static const uint8_t answers[40] = {5, 5, 4, 2, 1, 4, 5, 7, 5, 6, 1, 7, 7, 2,
+                                        5, 7, 5, 2, 6, 7, 5, 7, 5, 6, 6, 1, 7, 7,
+                                        7, 4, 7, 3, 7, 2, 4, 5, 6, 7, 7, 7};
+    static const Server servers[8] = {
+        {"10.0.1.1", 11211, 600}, {"10.0.1.2", 11211, 300},  {"10.0.1.3", 11212, 200},
+        {"10.0.1.4", 11211, 350}, {"10.0.1.5", 11211, 1000}, {"10.0.1.6", 11213, 800},
+        {"10.0.1.7", 11211, 950}, {"10.0.1.8", 11211, 100},
+    };
+    OrrPlacement *placement = ours(ORR_PLACEMENT_KETAMA_HASHRING, servers, 8);
+
+    for (unsigned i = 0; i < 40; i++) {
+        char text[24];
+        T_TRUE(owner(placement, rig_key(i, text), servers, 8) == &servers[answers[i] - 1]);
+    }
+    orr_placement_free(placement);
+}
+
 /* libketama crashes above 117 servers and libmemcached aborts above 100; here a thousand stand,
  * and equal weights have 160 points each, but for what floating point takes away. */
 static void
@@ -257,9 +278,8 @@ test_dialects_differ(void)
 }
 
 static const Test TESTS[] = {
-    TEST(test_libmemcached_agrees_live),
-    TEST(test_other_dialects_are_as_described),
-    TEST(test_a_thousand_servers),
+    TEST(test_libmemcached_agrees_live), TEST(test_other_dialects_are_as_described),
+    TEST(test_hashring_agrees),          TEST(test_a_thousand_servers),
     TEST(test_dialects_differ),
 };
 

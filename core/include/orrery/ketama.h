@@ -12,6 +12,9 @@
  *     MD5("10.0.1.1:11211-7") = b0 b1 ... b15: points b3b2b1b0, b7b6b5b4, b11..., b15...
  *     key: the first of the four of MD5(key)
  *
+ * (hashring leaves a port out too where its option "default port" says so; by default it says
+ * nothing. A name without a port is hashed as it is.)
+ *
  * They differ even for some numbers of equal servers. placement.h has all three as algorithms
  * (ketama-libketama, ...); these are the parts, for who keeps points elsewhere.
  *
