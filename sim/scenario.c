@@ -392,6 +392,7 @@ sim_scenario_load(const char *path, const SimOverrides *overrides, FILE *err, bo
     if (!g_file_get_contents(path, &text, &size, &error)) {
         bool absent = g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
                       g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOTDIR) ||
+                      g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ISDIR) ||
                       g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES);
         fprintf(err, "%s: %s\n", path,
                 absent ? "no such file, or it may not be read" : error->message);

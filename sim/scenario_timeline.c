@@ -233,6 +233,54 @@ can_be_undone(SimSentenceKind kind)
     return false;
 }
 
+/* A partition with somebody on two sides at once is none. */
+static bool
+sides_are_apart(SimReader *self, const SimSentence *out, ConfigPlace place)
+{
+    const SimValue *sides = &out->part[SIM_PART_SIDES];
+    unsigned count = self->scenario->node_count;
+    g_autofree bool *seen = g_new0(bool, count + 1);
+
+    for (unsigned i = 0; sides->type == SIM_VALUE_SIDES && i < sides->target_count; i++) {
+        g_autofree bool *member = g_new0(bool, count + 1);
+
+        if (!sim_target_fixed(self->scenario, sides->targets[i], member)) {
+            return true; /* who it is shows in the run only */
+        }
+        for (unsigned j = 0; j < count; j++) {
+            if (seen[j] && member[j]) {
+                sim_read_problem(self, place, "`%s` is on two sides",
+                                 self->scenario->nodes[j].name);
+                return false;
+            }
+            seen[j] = seen[j] || member[j];
+        }
+    }
+    return true;
+}
+
+/* Only who is not there yet can join. */
+static bool
+joins_as_a_spare(SimReader *self, const SimSentence *out, ConfigPlace place)
+{
+    const SimTarget *who = sim_sentence_target(out, SIM_PART_WHO);
+    unsigned count = self->scenario->node_count;
+    g_autofree bool *member = g_new0(bool, count + 1);
+
+    if (out->kind != SIM_COMMAND_JOIN || !sim_target_fixed(self->scenario, who, member)) {
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (member[i] && !self->scenario->nodes[i].spare) {
+            sim_read_problem(self, place,
+                             "`%s` is there from the start; who joins stands under `spares`",
+                             self->scenario->nodes[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 makes_sense(SimReader *self, const SimWords *words, size_t first, const SimSentence *out)
 {
@@ -249,7 +297,7 @@ makes_sense(SimReader *self, const SimWords *words, size_t first, const SimSente
         sim_read_problem(self, place, "say how slow: `cpu x4`, `disk x20`, or both");
         return false;
     }
-    return true;
+    return sides_are_apart(self, out, place) && joins_as_a_spare(self, out, place);
 }
 
 bool
@@ -306,6 +354,29 @@ check_order(SimReader *self, const SimAction *action, const SimWords *words)
     }
 }
 
+static bool
+is_a_fault(SimSentenceKind kind)
+{
+    return (can_be_undone(kind) && kind != SIM_COMMAND_RATE) || kind == SIM_COMMAND_KILL ||
+           kind == SIM_COMMAND_POWER_OFF || kind == SIM_COMMAND_FLAP ||
+           kind == SIM_COMMAND_SWIZZLE || kind == SIM_COMMAND_TEAR_NEXT ||
+           kind == SIM_COMMAND_CRASH_AT;
+}
+
+/* From `settle` on nothing goes wrong any more: that is what its deadlines rely on. */
+static void
+check_settled(SimReader *self, const SimAction *action, ConfigPlace place)
+{
+    const SimSettle *settle = &self->scenario->settle;
+    OrrTime last = MAX(action->when.at_ns, action->when.until_ns);
+
+    if (settle->given && !action->when.triggered && last >= settle->at_ns &&
+        settle->at_ns > 0 && is_a_fault(action->command.kind)) {
+        g_autofree char *at = config_quantity_format(CONFIG_DURATION, settle->at_ns);
+        sim_read_problem(self, place, "a fault after `settle`, when all is healed (at %s)", at);
+    }
+}
+
 static void
 each_line(SimReader *self, const ConfigNode *key, const ConfigNode *command)
 {
@@ -329,6 +400,7 @@ each_line(SimReader *self, const ConfigNode *key, const ConfigNode *command)
     action.text = sim_arena_format(self->arena, "%s: %s", key->key, words.text);
     if (fine) {
         check_order(self, &action, &words);
+        check_settled(self, &action, key->key_place);
     }
     g_array_append_val(self->actions, action);
 }
@@ -444,6 +516,18 @@ read_spread(SimReader *self, const ConfigNode *map, const char *key, SimDist *di
     return true;
 }
 
+static void
+check_chaos(SimReader *self, ConfigPlace place)
+{
+    const SimScenario *scenario = self->scenario;
+
+    if (scenario->chaos.to_ns > scenario->run_ns) {
+        sim_read_problem(self, place, "after the end of the run");
+    } else if (scenario->settle.given && scenario->chaos.to_ns > scenario->settle.at_ns) {
+        sim_read_problem(self, place, "after `settle`, when all is healed");
+    }
+}
+
 void
 sim_read_chaos(SimReader *self)
 {
@@ -478,6 +562,7 @@ sim_read_chaos(SimReader *self)
     } else {
         chaos->from_ns = during.a;
         chaos->to_ns = MAX(during.a, during.b);
+        check_chaos(self, config_node_find(map, "during")->place);
         read_picks(self, pick);
     }
     sim_read_refuse_unknown(self, map, "chaos");

@@ -155,6 +155,10 @@ take_fleet(SimReader *self, const SimSentence *out, SimFleet *fleet, ConfigPlace
         fleet->at = out->part[SIM_PART_OF].target;
         fleet->attached = (int)out->kind != SIM_CLAUSE_AT;
         fleet->pinned = (int)out->kind == SIM_CLAUSE_PINNED;
+        if (!fleet->attached && fleet->at->kind != SIM_TARGET_SITE) {
+            sim_read_problem(self, place,
+                             "a fleet sits `at` a site; to nodes it is `attached to`");
+        }
         break;
     case SIM_CLAUSE_KEYS_ZIPF:
     case SIM_CLAUSE_KEYS_UNIFORM:
