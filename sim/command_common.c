@@ -81,9 +81,11 @@ append_quoted(GString *text, const char *word)
 char *
 sim_repeat_command(const char *path, uint64_t seed, const SimOverrides *overrides)
 {
-    GString *text = g_string_new("orrery run");
+    GString *text = g_string_new(NULL);
+    const char *program = g_get_prgname(); /* as it was called: the line can be pasted */
 
-    g_string_append_printf(text, " --seed %" G_GUINT64_FORMAT, seed);
+    append_quoted(text, program == NULL ? "orrery" : program);
+    g_string_append_printf(text, " run --seed %" G_GUINT64_FORMAT, seed);
     for (unsigned i = 0; i < overrides->set_count; i++) {
         g_string_append(text, " --set ");
         append_quoted(text, overrides->sets[i]);

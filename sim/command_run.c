@@ -50,8 +50,8 @@ run_one(const char *path, const SimOptions *options, const SimOverrides *overrid
     if (run.output == SIM_OUTPUT_REPORT && run.verbosity >= 0 &&
         !sim_options_has(options, "seed") && scenario->seed_last > scenario->seed_first) {
         printf("seeds     %" G_GUINT64_FORMAT "..%" G_GUINT64_FORMAT
-               " are in the file: `orrery sweep %s` runs them all\n",
-               scenario->seed_first, scenario->seed_last, path);
+               " are in the file: `%s sweep %s` runs them all\n",
+               scenario->seed_first, scenario->seed_last, g_get_prgname(), path);
     }
     sim_run_result_clear(&result);
     sim_scenario_free(scenario);

@@ -1,4 +1,5 @@
 /* orrery: the command line of the simulator. Each subcommand is a row of the table below. */
+#include <glib.h>
 #include <locale.h>
 #include <nearest.h>
 #include <stdio.h>
@@ -15,12 +16,12 @@ static const SimCommand commands[] = {
      sim_command_sweep, sim_sweep_options},
     {"naive", "[options] FILE...", "Bring the bugs that a scenario names back; see them caught",
      sim_command_naive, sim_naive_options},
-    {"place", "[options] [KEY...]", "Print the node that each key belongs to",
-     sim_command_place, sim_command_place_options},
-    {"explain", "[WORD...]", "Document the language of scenarios, or one word of it",
-     sim_command_explain, sim_explain_options},
     {"check", "[options] FILE...", "Say what is wrong with scenarios; run nothing",
      sim_command_check, sim_check_options},
+    {"explain", "[WORD...]", "Document the language of scenarios, or one word of it",
+     sim_command_explain, sim_explain_options},
+    {"place", "[options] [KEY...]", "Print the node that each key belongs to",
+     sim_command_place, sim_command_place_options},
     {"slot", "[options] [KEY...]", "Print the slot of each key", sim_command_slot,
      sim_command_slot_options},
     {"balance", "[options]",
@@ -60,7 +61,7 @@ print_overview(FILE *out)
         fprintf(out, "  %-12s %s\n", command->name, command->brief);
     }
     fputs("\n`orrery help COMMAND` says how a command is used, `orrery explain` documents the\n"
-          "language of scenarios.\n"
+          "language of scenarios; `orrery --version` or -V tells the version.\n"
           "Exit codes: 0 all held; 1 a safety check failed; 3 a liveness check failed; 2 "
           "undecided;\n64 usage; 65 bad scenario; 66 no such file; 74 I/O.\n",
           out);
@@ -123,6 +124,7 @@ main(int argc, char **argv)
 {
     const SimCommand *command = NULL;
 
+    g_set_prgname(argc > 0 ? argv[0] : "orrery");
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; numbers stay in C */
     if (argc < 2) {
         print_overview(stderr);

@@ -285,6 +285,8 @@ sim_options_when(const SimOptions *options, const char *name, FILE *stream, bool
 void
 sim_options_print(const SimOption *table, FILE *out)
 {
+    bool tells_help = false;
+
     for (; table->name != NULL; table++) {
         g_autofree char *left = NULL;
 
@@ -297,5 +299,9 @@ sim_options_print(const SimOption *table, FILE *out)
                                table->argument == NULL ? "" : " ",
                                table->argument == NULL ? "" : table->argument);
         fprintf(out, "  %-32s %s\n", left, table->brief);
+        tells_help = tells_help || strcmp(table->name, "help") == 0;
+    }
+    if (!tells_help) {
+        fprintf(out, "  %-32s %s\n", "-h, --help", "Show this help");
     }
 }

@@ -84,6 +84,8 @@ print_outages(FILE *out, const SimWorld *world)
                 world->hosts[outage->from].spec->name, lost);
         if (outage->to == SIM_NONE) {
             fprintf(out, "never served again\n");
+        } else if (outage->served_ns < outage->lost_ns) { /* two at once: the checks say so */
+            fprintf(out, "%s served already\n", world->hosts[outage->to].spec->name);
         } else {
             sim_report_value(SIM_UNIT_NS, outage->served_ns - outage->lost_ns, time,
                              sizeof time);
