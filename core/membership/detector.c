@@ -281,11 +281,10 @@ orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns, const OrrAddress *f
 }
 
 void
-orr_detector_on_frame(OrrDetector *detector, OrrTime now_ns, OrrMember *peer)
+orr_detector_on_frame(OrrDetector *detector, OrrMember *peer)
 {
     if (ORR_PLANTED(detector->context->settings, ONE_WAY_LIVENESS)) {
-        peer->probe.awaiting = 0;
-        peer->probe.answered = now_ns - 1;
+        peer->probe.awaiting = 0; /* whatever it says, it says something */
     }
 }
 

@@ -242,7 +242,7 @@ orr_node_on_received(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     if (peer == NULL || message.incarnation < peer->incarnation) {
         return ORR_OK; /* a stranger, or a frame of a life that is over */
     }
-    orr_detector_on_frame(node->detector, node->now.mono_ns, peer);
+    orr_detector_on_frame(node->detector, peer);
     dispatch(node, from, peer, &message, out);
     return ORR_OK;
 }

@@ -23,6 +23,14 @@ orr_fence_name(OrrFence fence)
     return (unsigned)fence < G_N_ELEMENTS(FENCE_NAMES) ? FENCE_NAMES[fence] : "unknown";
 }
 
+/* The planted bug: a node told by its configuration to copy itself does so. */
+static bool
+obeys_itself(const OrrNode *node)
+{
+    return ORR_PLANTED(&node->config.settings, SELF_REPLICATION) &&
+           orr_id_equal(&node->config.replica_of, &node->sender.self);
+}
+
 /* Serving */
 
 static bool
@@ -96,7 +104,7 @@ has_compared(OrrNode *node, OrrTime now_ns)
 OrrFence
 orr_node_fence_at(OrrNode *node, OrrTime now_ns)
 {
-    if (!orr_node_is_primary(node) || node->life != ORR_LIFE_UP) {
+    if (!orr_node_is_primary(node) || node->life != ORR_LIFE_UP || obeys_itself(node)) {
         return ORR_FENCE_NOT_PRIMARY;
     }
     if (node->forgotten) {
@@ -163,7 +171,10 @@ lead_or_follow(OrrNode *node, OrrEffects *out)
     const OrrShard *shard = self->shard;
     const OrrMember *primary = orr_members_primary_of(node->context.members, shard);
 
-    if (orr_node_is_primary(node)) {
+    if (obeys_itself(node)) {
+        orr_replication_follow(node->replication, node->now, &self->id, &self->address,
+                               shard->epoch, shard->start_offset, out);
+    } else if (orr_node_is_primary(node)) {
         OrrStatus status = orr_replication_lead(node->replication, node->now, shard->epoch,
                                                 shard->start_offset, out);
 
@@ -388,10 +399,6 @@ orr_node_replicate(OrrNode *node, const OrrId *primary, OrrEffects *out)
         return ORR_NOT_FOUND;
     }
     if (target->shard == self->shard) {
-        if (ORR_PLANTED(&node->config.settings, SELF_REPLICATION) && target == self) {
-            orr_replication_follow(node->replication, node->now, &self->id, &self->address,
-                                   self->shard->epoch + 1, 0, out);
-        }
         return ORR_OK; /* who of a shard is primary is settled by election, not by a wish */
     }
     if (orr_node_is_primary(node) &&

@@ -54,7 +54,7 @@ ORR_API void orr_detector_on_pulse(OrrDetector *detector, OrrTime now_ns,
                                    const OrrAddress *from, OrrMember *peer,
                                    const OrrMessage *message, OrrEffects *out);
 /* Any other frame of a member has come: proves nothing, unless a bug is planted. */
-ORR_API void orr_detector_on_frame(OrrDetector *detector, OrrTime now_ns, OrrMember *peer);
+ORR_API void orr_detector_on_frame(OrrDetector *detector, OrrMember *peer);
 /* ECHO and ECHO_BACK: how long work waits at a member, where settings.slow_threshold_ns asks.
  */
 ORR_API void orr_detector_on_echo(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
