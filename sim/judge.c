@@ -304,6 +304,7 @@ sim_judge_on_change(SimWorld *world, SimHost *host)
     bool moved = host->slots_moved;
 
     host->slots_moved = false;
+    host->lease_told_ns = view->lease_until_ns;
     if (view->lease_until_ns <= sim_host_now(host).mono_ns) {
         lease_end = world->now_ns;
     }

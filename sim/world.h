@@ -84,15 +84,16 @@ typedef struct SimHost {
     uint32_t spins;      /* TIME events in a row after which the deadline had come already */
     /* what checks saw last */
     uint64_t change;
-    OrrNodeView view;   /* as of the last change */
-    bool dirty;         /* the view is to be read again */
-    OrrTime struck_ns;  /* the last fault that hit it began then; -1: none did */
-    OrrTime stopped_ns; /* when its process died last */
-    bool slots_moved;   /* its own slots may be others than at the last look */
+    OrrNodeView view;       /* as of the last change */
+    OrrTime lease_told_ns;  /* to the invariants; the view is refreshed for others, too */
+    bool dirty;             /* the view is to be read again */
+    OrrTime struck_ns;      /* the last fault that hit it began then; -1: none did */
+    OrrTime stopped_ns;     /* when its process died last */
+    bool slots_moved;       /* its own slots may be others than at the last look */
     uint64_t offset_last;   /* of its data, at the last full second */
     uint64_t offset_before; /* a second earlier */
     OrrTime compared_ns;    /* a replica: its data was that of its primary then; -1: never */
-    uint64_t keys_seen; /* that it held when the judge looked last */
+    uint64_t keys_seen;     /* that it held when the judge looked last */
     /* running totals of earlier boots */
     OrrNodeView before;
 } SimHost;

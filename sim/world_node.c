@@ -62,7 +62,7 @@ plan_deadline(SimHost *host)
         sim_clock_virtual_of_mono(&host->clock, world->now_ns, orr_node_deadline(host->node));
 
     if (at != ORR_NEVER && at <= world->now_ns) {
-        /* at once, and yet time goes on: a node that never has enough must not stop the world */
+        /* at once, and yet time goes on: no node that never has enough stops the world */
         at = world->now_ns + (host->spins < SPINS_MAX ? 1 : ORR_NS_PER_MS);
     } else {
         host->spins = 0;
@@ -129,15 +129,16 @@ note_lease(SimHost *host)
     OrrTime now = sim_host_now(host).mono_ns;
     OrrTime lease = orr_node_lease_until(host->node, now);
 
-    if (lease == host->view.lease_until_ns) {
+    if (lease == host->lease_told_ns) {
         return;
     }
-    if (lease <= now || host->view.lease_until_ns <= now) {
+    if (lease <= now || host->lease_told_ns <= now) {
         host->dirty = true;
         sim_judge_on_change(host->world, host);
         return;
     }
     host->view.lease_until_ns = lease;
+    host->lease_told_ns = lease;
     sim_invariants_renew(host->world->invariants, host->index,
                          sim_clock_virtual_of_mono(&host->clock, host->world->now_ns, lease));
 }
