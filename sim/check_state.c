@@ -218,7 +218,8 @@ epochs_distinct(SimWorld *world, const Why *why)
             if (other != NULL && other->role == ORR_ROLE_PRIMARY &&
                 orr_id_equal(&other->cluster, &view->cluster) &&
                 other->shard_epoch == view->shard_epoch &&
-                (view->shard_epoch > FIRST_EPOCH || orr_id_equal(&other->shard, &view->shard))) {
+                (view->shard_epoch > FIRST_EPOCH ||
+                 orr_id_equal(&other->shard, &view->shard))) {
                 return no(why, "%s and %s are both at epoch %" G_GUINT64_FORMAT,
                           name_of(world, k), name_of(world, i), view->shard_epoch);
             }
@@ -489,8 +490,8 @@ has_converged(SimWorld *world, SimHost *replica, SimHost *primary, const Why *wh
         return no(why, "%s is at offset %" G_GUINT64_FORMAT ", %s at %" G_GUINT64_FORMAT,
                   replica->spec->name, behind, primary->spec->name, ahead);
     }
-    if (behind != ahead || (replica->compared_ns >= 0 &&
-                            world->now_ns - replica->compared_ns < COMPARE_NS)) {
+    if (behind != ahead ||
+        (replica->compared_ns >= 0 && world->now_ns - replica->compared_ns < COMPARE_NS)) {
         return true;
     }
     if (orr_keyspace_digest(orr_node_keyspace(replica->node)) !=

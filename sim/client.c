@@ -497,8 +497,8 @@ sim_clients_preload(SimWorld *world)
     }
     for (uint32_t i = 0; i < self->client_count; i++) {
         const SimFleet *spec = self->fleets[self->clients[i].fleet].spec;
-        unsigned window =
-            spec->rate > 0 ? SIM_PRELOAD_WINDOW : CLAMP(spec->workers / 20, 1, SIM_PRELOAD_WINDOW);
+        unsigned window = spec->rate > 0 ? SIM_PRELOAD_WINDOW
+                                         : CLAMP(spec->workers / 20, 1, SIM_PRELOAD_WINDOW);
 
         for (unsigned k = 0; k < window && preload_one(world, &self->clients[i]); k++) {
         }

@@ -33,8 +33,8 @@ is_of(SimWorld *world, const SimTarget *of, uint16_t slot)
         uint32_t shard = sim_target_shard(world, wanted[i]);
 
         if (shard != SIM_NONE &&
-            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT + slot] ==
-                shard) {
+            world->first_owner[world->scenario->shards[shard].cluster * ORR_SLOT_COUNT +
+                               slot] == shard) {
             return true;
         }
     }

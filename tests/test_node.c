@@ -155,7 +155,8 @@ test_without_a_majority_nobody_is_promoted(void)
     T_EQ(box_owner(box, 0), 0);
     T_EQ(box_owner(box, 6000), 4);
     T_EQ(box_owner(box, 16383), 2);
-    if (getenv("BOX_TRACE")) puts(box->traces->str);
+    if (getenv("BOX_TRACE"))
+        puts(box->traces->str);
     box_free(box);
 }
 

@@ -256,8 +256,8 @@ test_epochs_that_go_down_are_seen(void)
 static const Test TESTS[] = {
     TEST(test_a_clean_failover_passes),      TEST(test_an_episode_ends_with_its_lease),
     TEST(test_two_servers_at_once_are_seen), TEST(test_one_version_has_one_owner),
-    TEST(test_two_winners_are_seen),       TEST(test_takeovers_are_no_elections),         TEST(test_two_votes_are_seen),
-    TEST(test_epochs_that_go_down_are_seen),
+    TEST(test_two_winners_are_seen),         TEST(test_takeovers_are_no_elections),
+    TEST(test_two_votes_are_seen),           TEST(test_epochs_that_go_down_are_seen),
 };
 
 T_MAIN("sim invariant", TESTS)

@@ -76,8 +76,8 @@ struct OrrNode {
 
     /* life */
     uint64_t boots;
-    uint64_t epoch_saving; /* the last that was given to the disk */
-    uint64_t epoch_saved;  /* the last that is known to be on it */
+    uint64_t epoch_saving;         /* the last that was given to the disk */
+    uint64_t epoch_saved;          /* the last that is known to be on it */
     uint64_t incarnation_reserved; /* up to here it is on disk as used */
     OrrMeet meets[ORR_MEETS_MAX];
     size_t meet_count;
