@@ -543,6 +543,16 @@ begin_operation(SimWorld *world, SimFleetState *fleet, SimClient *client, bool w
     return true;
 }
 
+/* As many as are sent together; a closed loop goes on when the last of them is answered. */
+static bool
+begin_pipeline(SimWorld *world, SimFleetState *fleet, SimClient *client, bool worker)
+{
+    for (uint32_t i = 1; i < fleet->spec->pipeline; i++) {
+        (void)begin_operation(world, fleet, client, false);
+    }
+    return begin_operation(world, fleet, client, worker);
+}
+
 /* Poisson arrivals: the time to the next is exponential. */
 static void
 plan_arrival(SimWorld *world, uint32_t index)
@@ -551,7 +561,8 @@ plan_arrival(SimWorld *world, uint32_t index)
     SimDistribution gap;
 
     if (fleet->rate <= 0 ||
-        sim_distribution_exponential((int64_t)((SimWide)ORR_NS_PER_S * 1000000 / fleet->rate),
+        sim_distribution_exponential((int64_t)((SimWide)ORR_NS_PER_S * 1000000 *
+                                               MAX(fleet->spec->pipeline, 1) / fleet->rate),
                                      &gap) != ORR_OK) {
         fleet->arrival_event = SIM_NO_EVENT;
         return;
@@ -575,7 +586,7 @@ on_arrival(SimWorld *world, uint32_t index)
         return;
     }
     fleet->turn++;
-    (void)begin_operation(world, fleet, client, false);
+    (void)begin_pipeline(world, fleet, client, false);
     plan_arrival(world, index);
 }
 
@@ -587,7 +598,7 @@ on_worker(SimWorld *world, SimClient *client)
     if (!is_active(world, fleet)) {
         return;
     }
-    if (!begin_operation(world, fleet, client, true)) {
+    if (!begin_pipeline(world, fleet, client, true)) {
         next_of_worker(world, client);
     }
 }

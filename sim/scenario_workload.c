@@ -251,9 +251,10 @@ read_fleet(SimReader *self, const ConfigNode *node, GArray *fleets)
         SimSentence out = {0};
         size_t first = at;
         unsigned bit = 0;
+        const SimRow *row = sim_parse_clause(self->arena, self->names, &words, &at,
+                                             SIM_CONTEXT_FLEET, &out, self->problems);
 
-        if (sim_parse_clause(self->arena, self->names, &words, &at, SIM_CONTEXT_FLEET, &out,
-                             self->problems) == NULL) {
+        if (row == NULL || !sim_read_row_is_here(self, row, sim_words_place(&words, first))) {
             return;
         }
         bit = (unsigned)(out.kind - SIM_CLAUSE_FIRST);
