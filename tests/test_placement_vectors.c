@@ -118,6 +118,17 @@ test_md5_and_siphash_are_the_published_ones(void)
     }
     T_TRUE(siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
                        orr_bytes(bytes, sizeof bytes)) == UINT64_C(0xa129ca6149be45e5));
+    /* the reference implementation's first vectors: 0 to 9 bytes */
+    static const uint64_t answers[10] = {
+        UINT64_C(0x726fdb47dd0e0e31), UINT64_C(0x74f839c593dc67fd),
+        UINT64_C(0x0d6c8009d9a94f5a), UINT64_C(0x85676696d7fb7e2d),
+        UINT64_C(0xcf2794e0277187b7), UINT64_C(0x18765564cd99a68d),
+        UINT64_C(0xcbc9466e58fee3ce), UINT64_C(0xab0200f58b01d137),
+        UINT64_C(0x93f5f5799a932462), UINT64_C(0x9e0082df0ba9e4b0)};
+    for (size_t size = 0; size < 10; size++) {
+        T_TRUE(siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
+                           orr_bytes(bytes, size)) == answers[size]);
+    }
 }
 
 /* Digests side by side are those made one by one, for every length about the block's. */
