@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "placement/auction.h"
 #include "placement/bids.h"
 #include "placement/jump_many.h"
 #include "placement/log2.h"
@@ -128,6 +129,35 @@ test_vectors_find_the_scalar_winner(void)
         }
         for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
             check_bids((Vectors)vectors, keys, 67, nodes, count);
+        }
+    }
+}
+
+/* Sixteen weighted bidders side by side, those of one weight and one name among them, and bids
+ * that are 0: the winner is the one that integers find. */
+static void
+test_auctions_side_by_side(void)
+{
+    OrrRng rng = orr_rng_new(t_seed(39));
+
+    for (unsigned round = 0; round < 4000; round++) {
+        unsigned count = 1 + (unsigned)orr_rng_below(&rng, AUCTION_MAX);
+        unsigned bits = 1 + (unsigned)orr_rng_below(&rng, 52);
+        Auction auction;
+
+        auction_init(&auction);
+        for (unsigned i = 0; i < count; i++) {
+            bool twin = i > 0 && round % 3 == 0;
+            auction_add(&auction, twin ? auction.ids[i - 1] : orr_rng_next(&rng),
+                        1 + (orr_rng_next(&rng) >> (64 - bits)));
+        }
+        for (unsigned k = 0; k < 50; k++) {
+            /* a key that is an id bids 0 there */
+            uint64_t key = k < count ? auction.ids[k] : orr_rng_next(&rng);
+            uint32_t right = auction_winner(VECTORS_NONE, &auction, key);
+
+            T_REQUIRE(right < count);
+            T_REQUIRE(auction_winner(vectors_here(), &auction, key) == right);
         }
     }
 }
@@ -455,6 +485,7 @@ static const Test TESTS[] = {
     TEST(test_jumps_side_by_side),
     TEST(test_logarithm_in_integers),
     TEST(test_vectors_find_the_scalar_winner),
+    TEST(test_auctions_side_by_side),
     TEST(test_weighted_contests),
     TEST(test_points_in_order_whatever_they_are),
     TEST(test_merged_ring_is_the_built_ring),

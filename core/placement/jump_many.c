@@ -7,10 +7,6 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-/* without optimisation the intrinsics are macros, whose casts are not ours */
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wconversion"
-
 #define LANES 8u
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl"))) static
 

@@ -1,8 +1,7 @@
-#include "placement/bids.h"
+#include "placement/auction.h"
 #include "placement/bits.h"
 #include "placement/contest.h"
 #include "placement/hash.h"
-#include "placement/log2.h"
 
 #define FAN_BITS 4u
 #define LEVELS 2u /* of groups; below them nodes bid, by vectors */
@@ -23,15 +22,15 @@
  * moves.
  *
  * See orrery/rendezvous.h for the sources. */
-typedef struct Child {
-    uint64_t id;     /* of its digits */
-    uint64_t weight; /* of all below */
-    uint32_t group;
-} Child;
+typedef struct Family {
+    Auction auction;             /* of its children, by their digits and all weights below */
+    uint32_t group[AUCTION_MAX]; /* of each child */
+} Family;
 
 typedef struct Group {
-    Span span;  /* of its children, or of the classes of its nodes */
-    bool nodes; /* which of the two */
+    Span span;       /* of the classes of its nodes, where it has nodes */
+    uint32_t family; /* where it has children */
+    bool nodes;      /* which of the two */
 } Group;
 
 typedef struct Leaf {
@@ -40,7 +39,7 @@ typedef struct Leaf {
 } Leaf;
 
 typedef struct Tree {
-    GArray *children; /* of Child */
+    GArray *families; /* of Family */
     GArray *groups;   /* of Group; the first is the root */
     Contest contest;  /* of the nodes */
 } Tree;
@@ -51,7 +50,7 @@ tree_new(const OrrPlacement *placement)
     Tree *tree = g_new(Tree, 1);
 
     (void)placement;
-    tree->children = g_array_new(FALSE, FALSE, sizeof(Child));
+    tree->families = g_array_new(FALSE, TRUE, sizeof(Family));
     tree->groups = g_array_new(FALSE, TRUE, sizeof(Group));
     contest_init(&tree->contest);
     return tree;
@@ -63,7 +62,7 @@ tree_copy(const void *state)
     const Tree *from = state;
     Tree *tree = g_new(Tree, 1);
 
-    tree->children = g_array_copy(from->children);
+    tree->families = g_array_copy(from->families);
     tree->groups = g_array_copy(from->groups);
     contest_copy(&tree->contest, &from->contest);
     return tree;
@@ -74,7 +73,7 @@ tree_free(void *state)
 {
     Tree *tree = state;
 
-    g_array_unref(tree->children);
+    g_array_unref(tree->families);
     g_array_unref(tree->groups);
     contest_clear(&tree->contest);
     g_free(tree);
@@ -149,20 +148,19 @@ build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t coun
         build_nodes(placement, tree, index, leaves, count);
         return index;
     }
-    Span span = {tree->children->len, 0};
-    for (size_t i = 0, size; i < count; i += size, span.count++) {
+    uint32_t family_index = tree->families->len;
+    g_array_set_size(tree->families, family_index + 1);
+    g_array_index(tree->groups, Group, index).family = family_index;
+    auction_init(&g_array_index(tree->families, Family, family_index).auction);
+    for (size_t i = 0, size; i < count; i += size) {
         size = family(leaves + i, count - i, depth);
         uint64_t digits = leaves[i].hash >> (64 - FAN_BITS * (depth + 1));
-        Child child = {mix_64(digits + mix_64(depth + 1)), weigh(placement, leaves + i, size),
-                       0};
-        g_array_append_val(tree->children, child);
-    }
-    g_array_index(tree->groups, Group, index) = (Group){span, false};
-    uint32_t place = span.begin;
-    for (size_t i = 0, size; i < count; i += size, place++) {
-        size = family(leaves + i, count - i, depth);
         uint32_t below = build(placement, tree, leaves + i, size, depth + 1);
-        g_array_index(tree->children, Child, place).group = below;
+        Family *here = &g_array_index(tree->families, Family, family_index);
+
+        here->group[here->auction.count] = below;
+        auction_add(&here->auction, mix_64(digits + mix_64(depth + 1)),
+                    weigh(placement, leaves + i, size));
     }
     return index;
 }
@@ -184,7 +182,7 @@ tree_change(OrrPlacement *placement, const Change *change)
             leaves[count++].number = number;
         }
     }
-    g_array_set_size(tree->children, 0);
+    g_array_set_size(tree->families, 0);
     g_array_set_size(tree->groups, 0);
     contest_reset(&tree->contest);
     if (count != 0) {
@@ -194,23 +192,6 @@ tree_change(OrrPlacement *placement, const Change *change)
     g_free(leaves);
 }
 
-static const Child *
-choose(const Child *children, uint32_t count, uint64_t hash)
-{
-    const Child *best = children;
-    uint64_t best_cost = log2_cost(bid_of(hash, children[0].id));
-
-    for (uint32_t i = 1; i < count; i++) {
-        uint64_t cost = log2_cost(bid_of(hash, children[i].id));
-
-        if (log2_cheaper(cost, children[i].weight, best_cost, best->weight)) {
-            best_cost = cost;
-            best = &children[i];
-        }
-    }
-    return best;
-}
-
 static uint32_t
 tree_find(const OrrPlacement *placement, uint64_t hash)
 {
@@ -218,10 +199,10 @@ tree_find(const OrrPlacement *placement, uint64_t hash)
     const Group *group = &g_array_index(tree->groups, Group, 0);
 
     while (!group->nodes) {
-        const Child *children = &g_array_index(tree->children, Child, group->span.begin);
-        uint32_t next = choose(children, group->span.count, hash)->group;
+        const Family *family = &g_array_index(tree->families, Family, group->family);
+        uint32_t winner = auction_winner(vectors_here(), &family->auction, hash);
 
-        group = &g_array_index(tree->groups, Group, next);
+        group = &g_array_index(tree->groups, Group, family->group[winner]);
     }
     return contest_winner(&tree->contest, placement, group->span, hash);
 }
@@ -231,7 +212,7 @@ tree_memory_size(const OrrPlacement *placement)
 {
     const Tree *tree = placement->state;
 
-    return sizeof *tree + tree->children->len * sizeof(Child) +
+    return sizeof *tree + tree->families->len * sizeof(Family) +
            tree->groups->len * sizeof(Group) + contest_memory_size(&tree->contest);
 }
 

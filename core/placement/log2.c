@@ -1,7 +1,6 @@
 #include "placement/log2.h"
 
-/* log2(1 + t / 256) in 2^-57, and two more for the curve at the end. */
-static const uint64_t LOG2[259] = {
+const uint64_t log2_table[259] = {
     UINT64_C(0x000000000000000), UINT64_C(0x002e1388daf558f), UINT64_C(0x005bf942dbbc214),
     UINT64_C(0x0089b188bd4bd86), UINT64_C(0x00b73cb42e16915), UINT64_C(0x00e49b1dd4287c3),
     UINT64_C(0x0111cd1d5133413), UINT64_C(0x013ed3094685a26), UINT64_C(0x016bad3758efd87),
@@ -103,10 +102,11 @@ log2_cost(uint64_t s)
     uint64_t m = s << zeros;
     unsigned t = m >> 55 & 255;
     uint64_t x = (m << 9) >> 32; /* the rest, in 2^-32 */
-    uint64_t step = LOG2[t + 1] - LOG2[t];
-    uint64_t bend = (2 * LOG2[t + 1] - LOG2[t] - LOG2[t + 2]) / 2; /* the curve is concave */
+    uint64_t step = log2_table[t + 1] - log2_table[t];
+    uint64_t bend = (2 * log2_table[t + 1] - log2_table[t] - log2_table[t + 2]) /
+                    2; /* the curve is concave */
     uint64_t part = (step >> 18) * x >> 14;
     uint64_t arch = (bend * (x * ((UINT64_C(1) << 32) - x) >> 42)) >> 22;
 
-    return ((uint64_t)(1 + zeros) << LOG2_FRACTION_BITS) - (LOG2[t] + part + arch);
+    return ((uint64_t)(1 + zeros) << LOG2_FRACTION_BITS) - (log2_table[t] + part + arch);
 }

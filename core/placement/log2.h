@@ -11,6 +11,9 @@
 
 #define LOG2_FRACTION_BITS 57
 
+/* log2(1 + t / 256) in 2^-57, and two more for the curve at the end; for vectors. */
+extern const uint64_t log2_table[259];
+
 /* -log2(s / 2^64) in 2^-57; above 0; 64 where s is 0. */
 uint64_t log2_cost(uint64_t s);
 
