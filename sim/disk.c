@@ -70,10 +70,10 @@ make_file(SimHostDisk *disk, OrrFileKind kind, uint32_t generation)
     return file;
 }
 
-static void
-append(SimHostDisk *disk, const Waiting *waiting)
+/* The file of an append, made if it is not there. */
+static File *
+file_to_write(SimHostDisk *disk, const SimDiskOp *op)
 {
-    const SimDiskOp *op = &waiting->op;
     File *file = sim_disk_find_file(disk, op->kind, op->generation);
 
     if (file == NULL) {
@@ -83,7 +83,17 @@ append(SimHostDisk *disk, const Waiting *waiting)
         file->durable_size = 0;
         file->exists_durably = false;
         file->removed = false;
+        file->failed = false;
     }
+    return file;
+}
+
+static void
+append(SimHostDisk *disk, const Waiting *waiting)
+{
+    const SimDiskOp *op = &waiting->op;
+    File *file = file_to_write(disk, op);
+
     g_byte_array_append(file->content, waiting->bytes->data, waiting->bytes->len);
     disk->newest[op->kind] = (Newest){op->generation, waiting->bytes->len};
 }
@@ -317,7 +327,12 @@ static SimDiskFault
 fault_of(const SimHostDisk *disk, const Waiting *waiting)
 {
     bool appends = waiting->op.action == ORR_STORE_APPEND;
+    const File *file =
+        appends ? sim_disk_find_file(disk, waiting->op.kind, waiting->op.generation) : NULL;
 
+    if (file != NULL && file->failed && !file->removed) {
+        return SIM_DISK_ERROR;
+    }
     if (chance(sim_disk_draw(disk, waiting->number, DRAW_ERROR), disk->model.error_ppm)) {
         return SIM_DISK_ERROR;
     }
@@ -335,6 +350,9 @@ sim_disk_write_one(SimHostDisk *disk, Waiting *waiting)
     waiting->written = true;
     waiting->fault = fault_of(disk, waiting);
     if (waiting->fault != SIM_DISK_FINE) {
+        if (waiting->op.action == ORR_STORE_APPEND) {
+            file_to_write(disk, &waiting->op)->failed = true;
+        }
         return;
     }
     if (waiting->op.action == ORR_STORE_APPEND) {

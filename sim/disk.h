@@ -17,8 +17,9 @@
  *
  * Chance: operation k of a disk takes its draws from (seed, disk name, k, purpose).
  *
- * Failed writes leave nothing behind (the host truncates). Memory: contents are held in memory;
- * grown buffers are kept. Threads: one user at a time.
+ * Failed writes leave nothing behind (the host truncates), and all later writes to that file
+ * fail, until it is removed or the node restarts: effects.h. Memory: contents are held in
+ * memory; grown buffers are kept. Threads: one user at a time.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H

@@ -56,6 +56,7 @@ settle_files(SimHostDisk *disk)
             g_ptr_array_remove_index(disk->files, i);
         } else {
             file->removed = false;
+            file->failed = false;
             keep_prefix(file, file->durable_size);
         }
     }

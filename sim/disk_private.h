@@ -13,6 +13,7 @@ typedef struct File {
     GByteArray *content; /* as a process sees it */
     size_t durable_size; /* of it, what survives a power cut */
     bool exists_durably; /* after a power cut the file is there */
+    bool failed;         /* a write to it failed, so all later ones do: no holes */
     bool removed; /* as a process sees it; undone by a power cut where it exists durably */
 } File;
 

@@ -9,6 +9,7 @@ typedef struct BoxFile {
     OrrFileKind kind;
     uint32_t generation;
     GByteArray *bytes;
+    bool failed; /* as are all writes to it from then on */
 } BoxFile;
 
 typedef struct BoxEvent {
@@ -174,18 +175,22 @@ perform_store(Box *box, size_t index, const OrrEffect *effect)
     BoxFile *file = find_file(node, effect->store.kind, effect->store.generation,
                               effect->store.action == ORR_STORE_APPEND);
     OrrEvent stored = {.type = ORR_EVENT_STORED};
+    bool fails = node->disk_fails || (file != NULL && file->failed);
 
+    if (effect->store.action == ORR_STORE_APPEND) {
+        file->failed = fails;
+    }
     if (effect->store.action == ORR_STORE_REMOVE && file != NULL) {
         g_ptr_array_remove(node->files, file);
         g_byte_array_unref(file->bytes);
         g_free(file);
-    } else if (effect->store.action == ORR_STORE_APPEND && !node->disk_fails) {
+    } else if (effect->store.action == ORR_STORE_APPEND && !fails) {
         g_byte_array_append(file->bytes, effect->store.bytes.data,
                             (guint)effect->store.bytes.size);
     }
     if (effect->store.op != 0 && !node->disk_stalls) {
         stored.stored.op = effect->store.op;
-        stored.stored.status = node->disk_fails ? ORR_IO : ORR_OK;
+        stored.stored.status = fails ? ORR_IO : ORR_OK;
         schedule(box, box->now_ns + ORR_NS_PER_MS, index, &stored, ORR_BYTES_EMPTY);
     }
 }

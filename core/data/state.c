@@ -119,6 +119,9 @@ orr_state_recover(OrrStateLog *state, const OrrFile *files, size_t file_count,
             oldest = MIN(oldest, files[i].generation);
         }
     }
+    state->generation = newest;
+    state->oldest = newest == 0 ? 1 : oldest;
+    state->fresh = true;
     for (uint32_t generation = oldest; generation <= newest; generation++) {
         for (size_t i = 0; i < file_count; i++) {
             if (files[i].kind == state->kind && files[i].generation == generation) {
@@ -130,9 +133,6 @@ orr_state_recover(OrrStateLog *state, const OrrFile *files, size_t file_count,
             }
         }
     }
-    state->generation = newest;
-    state->oldest = newest == 0 ? 1 : oldest;
-    state->fresh = true;
     return ORR_OK;
 }
 
@@ -166,8 +166,8 @@ orr_state_set(OrrStateLog *state, uint8_t tag, OrrBytes payload)
 
 /* Writing */
 
-static bool
-anything_changed(const OrrStateLog *state)
+bool
+orr_state_pending(const OrrStateLog *state)
 {
     for (size_t i = 0; i < ORR_STATE_TAGS; i++) {
         if (state->values[i].changed) {
@@ -211,7 +211,7 @@ held_size(const OrrStateLog *state)
 bool
 orr_state_flush(OrrStateLog *state, uint64_t op, OrrEffects *out)
 {
-    if (!anything_changed(state)) {
+    if (!orr_state_pending(state)) {
         return false;
     }
     if (state->size > MAX(GENERATION_SIZE_MIN, 4 * held_size(state))) {

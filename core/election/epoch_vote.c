@@ -521,7 +521,7 @@ on_changed(EpochVote *self, OrrNow now, OrrEffects *out)
     if (standing != ORR_STANDING_YES) {
         move(self, IDLE);
         self->lost = 0;
-    } else if (self->state == IDLE) {
+    } else if (self->state == IDLE && !context->claiming) {
         self->flags = 0;
         wait_for_turn(self, now.mono_ns);
         if (self->stand_at <= now.mono_ns) {

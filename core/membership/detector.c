@@ -300,6 +300,36 @@ orr_detector_on_doubt(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Or
     }
 }
 
+/* A node that has been away itself (a pause, a long stall) must not take its own absence for
+ * the silence of all the others. */
+static void
+forgive_own_absence(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrMembers *members = detector->context->members;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i]->probe.awaiting != 0) {
+            members->list[i]->probe.awaiting = now_ns;
+        }
+        members->list[i]->probe.refused_since = 0;
+        if (members->list[i]->probe.answered != 0) {
+            members->list[i]->probe.answered =
+                MAX(members->list[i]->probe.answered, detector->last_time);
+        }
+    }
+}
+
+/* Before anyone is judged, whatever event it is that comes first after an absence. */
+static void
+notice_own_absence(OrrDetector *detector, OrrTime now_ns)
+{
+    OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
+
+    if (detector->tick_at != ORR_NEVER && now_ns - detector->tick_at > heartbeat) {
+        forgive_own_absence(detector, now_ns);
+    }
+}
+
 void
 orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrLinkState state,
                      OrrEffects *out)
@@ -309,6 +339,7 @@ orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Orr
     if (!detector->context->settings->process_evidence || peer->state != ORR_MEMBER_ALIVE) {
         return;
     }
+    notice_own_absence(detector, now_ns);
     if (state == ORR_LINK_DOWN) {
         orr_detector_probe(detector, now_ns, peer, out); /* dead, or only the link? */
         return;
@@ -316,6 +347,7 @@ orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Orr
     if (state != ORR_LINK_REFUSED) {
         return;
     }
+    probe->refused_last = now_ns;
     if (probe->refused_since == 0) {
         probe->refused_since = now_ns;
         probe->probe_again = now_ns + detector->context->settings->process_grace_ns;
@@ -473,30 +505,10 @@ look_again(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
     }
 }
 
-/* A node that has been away itself (a pause, a long stall) must not take its own absence for
- * the silence of all the others. */
-static void
-forgive_own_absence(OrrDetector *detector, OrrTime now_ns)
-{
-    OrrMembers *members = detector->context->members;
-
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->list[i]->probe.awaiting != 0) {
-            members->list[i]->probe.awaiting = now_ns;
-        }
-        members->list[i]->probe.refused_since = 0;
-        if (members->list[i]->probe.answered != 0) {
-            members->list[i]->probe.answered =
-                MAX(members->list[i]->probe.answered, detector->last_time);
-        }
-    }
-}
-
 void
 orr_detector_time(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
 {
-    OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
-
+    notice_own_absence(detector, now_ns);
     if (now_ns >= detector->quick_at) {
         look_again(detector, now_ns, out);
     }
@@ -505,9 +517,6 @@ orr_detector_time(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
     }
     if (now_ns < detector->tick_at) {
         return;
-    }
-    if (now_ns - detector->tick_at > heartbeat) {
-        forgive_own_absence(detector, now_ns);
     }
     tick(detector, now_ns, out);
     detector->last_time = now_ns;

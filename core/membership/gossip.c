@@ -8,13 +8,15 @@
 
 typedef struct Rumour {
     OrrFact fact;
-    uint32_t left; /* how often it is still to be told */
+    uint32_t left;  /* how often it is still to be told */
+    uint64_t probe; /* the last that carried it */
 } Rumour;
 
 struct OrrGossip {
     OrrContext *context;
     Rumour rumours[ORR_RUMOURS_MAX];
     size_t rumour_count;
+    uint64_t probe;      /* count of probes that had more rumours to carry than room */
     OrrTime exchange_at; /* not before */
 };
 
@@ -75,7 +77,7 @@ times_to_tell(const OrrGossip *gossip)
 void
 orr_gossip_tell(OrrGossip *gossip, const OrrFact *fact)
 {
-    Rumour rumour = {*fact, times_to_tell(gossip)};
+    Rumour rumour = {*fact, times_to_tell(gossip), 0};
     size_t most_told = 0;
 
     for (size_t i = 0; i < gossip->rumour_count; i++) {
@@ -94,16 +96,16 @@ orr_gossip_tell(OrrGossip *gossip, const OrrFact *fact)
     }
 }
 
-/* The rumour told least often so far that has not been picked for this probe: SWIM 4.1. */
+/* The rumour told least often so far that is not in this probe yet: SWIM 4.1. */
 static Rumour *
-pick(OrrGossip *gossip, uint32_t below)
+pick(OrrGossip *gossip)
 {
     Rumour *best = NULL;
 
     for (size_t i = 0; i < gossip->rumour_count; i++) {
         Rumour *rumour = &gossip->rumours[i];
 
-        if (rumour->left < below && (best == NULL || rumour->left > best->left)) {
+        if (rumour->probe != gossip->probe && (best == NULL || rumour->left > best->left)) {
             best = rumour;
         }
     }
@@ -138,9 +140,11 @@ orr_gossip_fill(OrrGossip *gossip, uint8_t *buffer, size_t room)
             gossip->rumours[i].left--;
         }
     } else {
+        gossip->probe++;
         for (size_t told = 0; told < ORR_PULSE_FACTS_MAX; told++) {
-            Rumour *rumour = pick(gossip, UINT32_MAX);
+            Rumour *rumour = pick(gossip);
 
+            rumour->probe = gossip->probe;
             used += orr_fact_encode(&rumour->fact, buffer + used, room - used);
             rumour->left--;
         }

@@ -18,6 +18,9 @@ orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember
         owner->shard->epoch != pulse->shard_epoch || owner->state != ORR_MEMBER_ALIVE) {
         return false;
     }
+    if (probe->refused_since != 0) {
+        return false; /* a vote may be given while its process seems dead: first it answers */
+    }
     if (probe->answered == 0 ||
         (probe->awaiting != 0 && now_ns - probe->awaiting > 2 * heartbeat)) {
         return false;

@@ -157,7 +157,13 @@ count_out(OrrMembers *members, const OrrMember *member)
 uint64_t
 orr_members_digest(const OrrMembers *members)
 {
-    return XXH3_64bits(members->buckets, sizeof members->buckets);
+    OrrMembers *cache = (OrrMembers *)(uintptr_t)members;
+
+    if (members->digest_change != members->change) {
+        cache->digest = XXH3_64bits(members->buckets, sizeof members->buckets);
+        cache->digest_change = members->change;
+    }
+    return members->digest;
 }
 
 /* Shards */
@@ -391,6 +397,11 @@ orr_members_merge_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRec
 
     OrrMerge verdict = compare_records(member, record);
 
+    if (verdict == ORR_MERGE_KNOWN && record->state == ORR_MEMBER_FORGOTTEN &&
+        member->state == ORR_MEMBER_FORGOTTEN) {
+        /* two tombstones: whoever is admitted must be above both */
+        member->incarnation = MAX(member->incarnation, record->incarnation);
+    }
     if (verdict != ORR_MERGE_KNOWN) {
         take_record(members, now_ns, member, record);
     }

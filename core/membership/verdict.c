@@ -23,11 +23,14 @@ is_silent(const OrrDetector *detector, OrrTime now_ns, const OrrMember *peer)
            settings->node_timeout_ns;
 }
 
+/* Refused twice, a grace apart, and no answer between: one refusal may be old news of a process
+ * that is up again. */
 static bool
-is_dead_process(const OrrDetector *detector, OrrTime now_ns, const OrrMember *peer)
+is_dead_process(const OrrDetector *detector, const OrrMember *peer)
 {
     return detector->context->settings->process_evidence && peer->probe.refused_since != 0 &&
-           now_ns - peer->probe.refused_since >= detector->context->settings->process_grace_ns;
+           peer->probe.refused_last - peer->probe.refused_since >=
+               detector->context->settings->process_grace_ns;
 }
 
 /* Slowness */
@@ -352,7 +355,7 @@ move(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrSuspicion to, Or
 static OrrSuspicion
 judge(OrrDetector *detector, OrrTime now_ns, OrrMember *peer)
 {
-    if (is_dead_process(detector, now_ns, peer)) {
+    if (is_dead_process(detector, peer)) {
         return ORR_SUSPICION_DEAD;
     }
     if (is_silent(detector, now_ns, peer)) {

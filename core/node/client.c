@@ -328,7 +328,9 @@ execute(OrrNode *node, OrrClient *client, const OrrBytes *args, size_t arg_count
     client->commands++;
     node->commands_processed++;
     client->asking = false;
-    if (context.command == NULL) {
+    if (node->life != ORR_LIFE_UP) {
+        orr_reply_error(node->reply, "LOADING This node is starting");
+    } else if (context.command == NULL) {
         orr_command_reply_unknown(node->reply, args, arg_count);
     } else if (!orr_command_arity_fits(context.command, arg_count)) {
         orr_command_reply_arity(node->reply, context.command);
@@ -371,6 +373,25 @@ process(OrrNode *node, OrrClient *client, OrrEffects *out)
     }
 }
 
+static void
+on_answer_stored(void *owner, OrrStatus status, uint64_t id, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+    OrrClient *client = find_client(node, id);
+
+    (void)now;
+    if (status != ORR_OK && client != NULL && !client->closing) {
+        client->closing = true; /* an answer left out would make the next one its own */
+        orr_effects_reply(out, id, ORR_BYTES_EMPTY, true);
+    }
+}
+
+void
+orr_node_clients_fenced(OrrNode *node)
+{
+    orr_gate_doom(node->gate, on_answer_stored);
+}
+
 /* Under `appendfsync always` an answer goes out when what was written before it is on disk. */
 void
 orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out)
@@ -378,12 +399,9 @@ orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out)
     OrrEffects *list = out;
 
     if (node->config.settings.appendfsync == ORR_APPENDFSYNC_ALWAYS) {
-        uint64_t op;
-
         orr_node_flush_data(node, out);
-        op = orr_gate_pending(node->gate);
-        if (op != 0) {
-            list = orr_gate_hold(node->gate, op, NULL, NULL, 0);
+        if (node->log_op != 0) {
+            list = orr_gate_hold(node->gate, node->log_op, on_answer_stored, node, client);
         }
     }
     orr_effects_reply(list, client, orr_reply_bytes(node->reply), close);
@@ -405,7 +423,7 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         orr_node_answer(node, client->id, true, out);
         return ORR_FULL;
     }
-    if (node->life == ORR_LIFE_UP && !client->waiting) {
+    if (!client->waiting) {
         process(node, client, out);
     }
     return ORR_OK;

@@ -411,7 +411,7 @@ run_saveconfig(OrrCommandContext *context)
     OrrNode *node = orr_command_node(context);
 
     orr_node_save_identity(node, node->out);
-    orr_persist_config(node->persist, &node->context, node->now.mono_ns, node->out);
+    (void)orr_persist_config(node->persist, &node->context, node->now.mono_ns, node->out);
     orr_reply_ok(context->reply);
 }
 

@@ -8,6 +8,7 @@ typedef struct Held {
     OrrGateFunc done;
     void *owner;
     uint64_t argument;
+    bool doomed;
 } Held;
 
 struct OrrGate {
@@ -52,7 +53,7 @@ orr_gate_next_op(OrrGate *gate)
 OrrEffects *
 orr_gate_hold(OrrGate *gate, uint64_t op, OrrGateFunc done, void *owner, uint64_t argument)
 {
-    Held held = {op, NULL, done, owner, argument};
+    Held held = {op, NULL, done, owner, argument, false};
 
     held.effects = gate->pool->len > 0
                        ? g_ptr_array_remove_index_fast(gate->pool, gate->pool->len - 1)
@@ -61,10 +62,14 @@ orr_gate_hold(OrrGate *gate, uint64_t op, OrrGateFunc done, void *owner, uint64_
     return held.effects;
 }
 
-uint64_t
-orr_gate_pending(const OrrGate *gate)
+void
+orr_gate_doom(OrrGate *gate, OrrGateFunc done)
 {
-    return gate->held->len == 0 ? 0 : g_array_index(gate->held, Held, gate->held->len - 1).op;
+    for (guint i = 0; i < gate->held->len; i++) {
+        Held *held = &g_array_index(gate->held, Held, i);
+
+        held->doomed |= held->done == done;
+    }
 }
 
 OrrStatus
@@ -79,15 +84,17 @@ orr_gate_stored(OrrGate *gate, uint64_t op, OrrStatus status, OrrNow now, OrrEff
             i++;
             continue;
         }
+        OrrStatus outcome = held.doomed ? ORR_IO : status;
+
         found = true;
         g_array_remove_index(gate->held, i);
-        if (status == ORR_OK) {
+        if (outcome == ORR_OK) {
             orr_effects_append(out, held.effects);
         }
         orr_effects_clear(held.effects);
         g_ptr_array_add(gate->pool, held.effects);
         if (held.done != NULL) {
-            held.done(held.owner, status, held.argument, now, out);
+            held.done(held.owner, outcome, held.argument, now, out);
         }
     }
     return found ? ORR_OK : ORR_REFUSED;

@@ -3,7 +3,8 @@
  *     commit() ---> STORE effect, op 7          STORED 7 ok ---> held effects go out, in order
  *        `--> a list that holds what depends    STORED 7 failed -> held effects are dropped
  *
- * Writes of one node complete in order, so whatever depends on several waits for the last.
+ * Whatever depends on several writes of one file waits for the last: they complete in order,
+ * and once one has failed, so do all later ones of that file (effects.h).
  */
 #ifndef ORR_NODE_GATE_H
 #define ORR_NODE_GATE_H
@@ -26,8 +27,8 @@ uint64_t orr_gate_next_op(OrrGate *gate);
  * is lent until the next call of the gate. `done` may be NULL. */
 OrrEffects *orr_gate_hold(OrrGate *gate, uint64_t op, OrrGateFunc done, void *owner,
                           uint64_t argument);
-/* The op of the last write that is not stored yet, or 0. */
-uint64_t orr_gate_pending(const OrrGate *gate);
+/* Whatever waits with this function counts as not stored, though the write may yet succeed. */
+void orr_gate_doom(OrrGate *gate, OrrGateFunc done);
 /* ORR_OK, or ORR_REFUSED: no such write is under way. */
 OrrStatus orr_gate_stored(OrrGate *gate, uint64_t op, OrrStatus status, OrrNow now,
                           OrrEffects *out);

@@ -122,6 +122,9 @@ struct OrrNode {
     OrrLog *log;
     OrrTime sync_at;
     uint64_t snapshot_op;
+    uint64_t log_op;      /* the last write of the log that is under way and wants an answer */
+    bool log_restart_due; /* the log's file cannot be written to any more */
+    bool log_restarting;  /* the log counts only with the snapshot that is being written */
     bool disk_failed;
     GByteArray *record_buffer;
     OrrVersion version; /* of the last write */
@@ -160,6 +163,8 @@ void orr_node_trace(OrrNode *node, OrrTraceKind kind, const OrrId *other, const 
 OrrTrace orr_node_shard_trace(const OrrNode *node, OrrTraceKind kind);
 
 /* node.c */
+/* Looks at the clocks of the others, and agrees with them. */
+void orr_node_set_clock(OrrNode *node, OrrEffects *out);
 void orr_node_set_incarnation(OrrNode *node, uint64_t incarnation, OrrEffects *out);
 void orr_node_save_identity(OrrNode *node, OrrEffects *out);
 void orr_node_add_meet(OrrNode *node, const OrrAddress *address, bool explicit_wish);
@@ -222,7 +227,10 @@ void orr_node_clients_time(OrrNode *node, OrrEffects *out);
 void orr_node_clients_up(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_clients_deadline(const OrrNode *node);
 void orr_node_clients_free(OrrNode *node);
-/* Sends what is in node->reply to a client, as soon as it may be told. */
+/* What is not told yet may not be promised any more: this node no longer owns the slots. */
+void orr_node_clients_fenced(OrrNode *node);
+/* Sends what is in node->reply to a client, as soon as it may be told; or closes the
+ * connection, when what it was to tell has not been stored, or may no longer be promised. */
 void orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out);
 
 #endif

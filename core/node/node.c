@@ -384,6 +384,15 @@ meet_again(OrrNode *node, OrrEffects *out)
     node->meet_count = kept;
 }
 
+void
+orr_node_set_clock(OrrNode *node, OrrEffects *out)
+{
+    if (!ORR_PLANTED(&node->config.settings, WALL_CLOCK_TIMERS)) {
+        orr_cluster_clock_discipline(&node->clock, node->now, &node->context, out);
+        node->context.cluster_ms = orr_cluster_clock_ms(&node->clock, node->now);
+    }
+}
+
 static void
 keep_house(OrrNode *node, OrrEffects *out)
 {
@@ -394,8 +403,7 @@ keep_house(OrrNode *node, OrrEffects *out)
         return;
     }
     node->housekeeping_at = now_ns + orr_heartbeat_ns(&node->config.settings);
-    orr_cluster_clock_discipline(&node->clock, node->now, &node->context, out);
-    node->context.cluster_ms = orr_cluster_clock_ms(&node->clock, node->now);
+    orr_node_set_clock(node, out);
     (void)orr_members_purge(node->context.members, now_ns);
     meet_again(node, out);
     orr_node_drain_time(node, out);
@@ -408,9 +416,12 @@ keep_house(OrrNode *node, OrrEffects *out)
 static void
 write_config(OrrNode *node, OrrEffects *out)
 {
+    uint64_t change = node->context.members->change;
+
     node->config_at = ORR_NEVER;
-    node->config_change = node->context.members->change;
-    orr_persist_config(node->persist, &node->context, node->now.mono_ns, out);
+    if (orr_persist_config(node->persist, &node->context, node->now.mono_ns, out)) {
+        node->config_change = change;
+    }
 }
 
 static void
@@ -477,6 +488,9 @@ settle(OrrNode *node, OrrEffects *out)
 
         if (node->slots_changed) {
             orr_node_recount_slots(node);
+            orr_persist_slots(node->persist, context->slotmap,
+                              &context->members->self->shard->id);
+            (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
         }
         node->change_seen = context->members->change;
         node->change++;
@@ -536,8 +550,11 @@ orr_node_step(OrrNode *node, OrrNow now, const OrrEvent *event, OrrEffects *out)
                                        ? now.wall_ms
                                        : orr_cluster_clock_ms(&node->clock, now);
     }
+    if (node->fence == ORR_FENCE_NONE && node->life == ORR_LIFE_UP) {
+        orr_node_update_fence(node, out); /* a host may have slept past the end of the lease */
+    }
     status = dispatch(node, event, out);
-    if (node->life == ORR_LIFE_UP) {
+    if (node->life == ORR_LIFE_UP && status != ORR_REFUSED && status != ORR_MALFORMED) {
         settle(node, out);
     }
     return status;

@@ -22,6 +22,12 @@ struct OrrPersist {
     OrrStateLog *state;
     OrrStateLog *config;
     GByteArray *scratch;
+    /* One write of STATE at a time: the next waits until this one is known to be stored or not,
+     * so that a write that failed has nothing behind it in its file, and whatever waits for the
+     * later one may rely on the earlier. 0: none. */
+    uint64_t writing_op;
+    uint64_t next_op; /* for what was set meanwhile */
+    bool config_writing;
 };
 
 OrrPersist *
@@ -98,9 +104,7 @@ orr_persist_recover(OrrPersist *persist, const OrrFile *files, size_t count,
         return ORR_MALFORMED;
     }
     if (orr_state_recover(persist->config, files, count, &torn, where) != ORR_OK) {
-        /* only a help: begin without it */
-        orr_state_free(persist->config);
-        persist->config = orr_state_new(ORR_FILE_CONFIG);
+        where[0] = '\0'; /* only a help: what was read before the damage must do */
     }
     read_state(persist, saved);
     if (ORR_PLANTED(persist->settings, EPOCH_FORGOTTEN)) {
@@ -212,25 +216,46 @@ state_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, OrrEf
 
     (void)now;
     orr_state_stored(persist->state, argument, status, out);
+    persist->writing_op = persist->next_op;
+    persist->next_op = 0;
     if (status != ORR_OK) {
         OrrTrace trace = orr_trace(ORR_TRACE_DISK_FAILED);
 
         orr_trace_set_text(&trace, orr_bytes_of_string("state"));
         orr_effects_trace(out, &trace);
     }
+    if (persist->writing_op != 0) {
+        (void)orr_state_flush(persist->state, persist->writing_op, out);
+    }
+}
+
+/* The op whose storing makes all that was set so far last, or 0: it lasts already. */
+static uint64_t
+write_state(OrrPersist *persist, OrrEffects *out)
+{
+    if (!orr_state_pending(persist->state)) {
+        return persist->next_op != 0 ? persist->next_op : persist->writing_op;
+    }
+    if (persist->writing_op == 0) {
+        persist->writing_op = orr_gate_next_op(persist->gate);
+        (void)orr_state_flush(persist->state, persist->writing_op, out);
+        orr_gate_hold(persist->gate, persist->writing_op, state_stored, persist,
+                      persist->writing_op);
+        return persist->writing_op;
+    }
+    if (persist->next_op == 0) {
+        persist->next_op = orr_gate_next_op(persist->gate);
+        orr_gate_hold(persist->gate, persist->next_op, state_stored, persist, persist->next_op);
+    }
+    return persist->next_op;
 }
 
 OrrEffects *
 orr_persist_commit(OrrPersist *persist, OrrNow now, OrrGateFunc done, void *owner,
                    uint64_t argument, OrrEffects *out)
 {
-    uint64_t op = orr_gate_next_op(persist->gate);
+    uint64_t op = write_state(persist, out);
 
-    if (orr_state_flush(persist->state, op, out)) {
-        orr_gate_hold(persist->gate, op, state_stored, persist, op);
-    } else {
-        op = orr_gate_pending(persist->gate);
-    }
     if (op == 0) {
         if (done != NULL) {
             done(owner, ORR_OK, argument, now, out);
@@ -246,16 +271,20 @@ config_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, OrrE
     OrrPersist *persist = owner;
 
     (void)now;
+    persist->config_writing = false;
     orr_state_stored(persist->config, argument, status, out);
 }
 
-void
+bool
 orr_persist_config(OrrPersist *persist, const OrrContext *context, OrrTime now_ns,
                    OrrEffects *out)
 {
     const OrrMembers *members = context->members;
-    uint64_t op = orr_gate_next_op(persist->gate);
+    uint64_t op;
 
+    if (persist->config_writing) {
+        return false;
+    }
     g_byte_array_set_size(persist->scratch, 0);
     for (size_t i = 0; i < members->count; i++) {
         OrrFact fact = orr_member_fact(members->list[i], now_ns);
@@ -271,10 +300,14 @@ orr_persist_config(OrrPersist *persist, const OrrContext *context, OrrTime now_n
     }
     add_slots(persist->scratch, context->slotmap, NULL);
     if (persist->scratch->len > ORR_STATE_PAYLOAD_MAX) {
-        return; /* too many for a help; the seeds will have to do */
+        return true; /* too many for a help; the seeds will have to do */
     }
     set(persist->config, TAG_OTHERS, persist->scratch->data, persist->scratch->len);
-    if (orr_state_flush(persist->config, op, out)) {
+    if (orr_state_pending(persist->config)) {
+        op = orr_gate_next_op(persist->gate);
+        persist->config_writing = true;
+        (void)orr_state_flush(persist->config, op, out);
         orr_gate_hold(persist->gate, op, config_stored, persist, op);
     }
+    return true;
 }

@@ -55,8 +55,9 @@ void orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *
  * then). */
 OrrEffects *orr_persist_commit(OrrPersist *persist, OrrNow now, OrrGateFunc done, void *owner,
                                uint64_t argument, OrrEffects *out);
-/* Writes what is known of the others, without waiting for it. */
-void orr_persist_config(OrrPersist *persist, const OrrContext *context, OrrTime now_ns,
+/* Writes what is known of the others, without waiting for it. False: the last time is not over
+ * yet; try again later. */
+bool orr_persist_config(OrrPersist *persist, const OrrContext *context, OrrTime now_ns,
                         OrrEffects *out);
 
 #endif

@@ -70,13 +70,15 @@ fuller_mate(const OrrNode *node)
     return fullest;
 }
 
-/* A configured cluster of which this node owns but a part: the others will come. */
+/* A cluster of which this node owns but a part: the others will come. Until then it cannot know
+ * who has a vote, and would take itself for the majority. */
 static bool
 is_part_of_more(const OrrNode *node)
 {
     uint32_t slots = orr_node_self(node)->shard->slot_count;
 
-    return !orr_id_is_none(&node->config.cluster) && slots > 0 && slots < ORR_SLOT_COUNT;
+    return (node->context.rebooted || !orr_id_is_none(&node->config.cluster)) && slots > 0 &&
+           slots < ORR_SLOT_COUNT;
 }
 
 /* A node that has just booted knows only what it knew, or what its configuration says. Before
@@ -95,7 +97,8 @@ has_compared(OrrNode *node, OrrTime now_ns)
         node->ready = true;
     } else if (orr_detector_synced(node->detector) && mates_have_spoken(node)) {
         node->ready = true;
-    } else if (now_ns - node->context.boot_ns >= node->config.settings.node_timeout_ns) {
+    } else if (now_ns - node->context.boot_ns >= node->config.settings.node_timeout_ns &&
+               !(orr_node_is_alone(node) && is_part_of_more(node))) {
         node->ready = true;
     }
     return node->ready;
@@ -144,6 +147,12 @@ orr_node_update_fence(OrrNode *node, OrrEffects *out)
             orr_trace_set_text(&trace, orr_bytes_of_string(orr_fence_name(fence)));
             orr_context_trace(&node->context, out, &trace);
         }
+    }
+    if (node->fence == ORR_FENCE_NONE) {
+        orr_node_clients_fenced(node);
+    }
+    if (fence == ORR_FENCE_NONE) {
+        orr_node_set_clock(node, out); /* before the first key expires by it */
     }
     node->fence = fence;
     node->change++;
@@ -228,8 +237,12 @@ on_claim_stored(void *owner, OrrStatus status, uint64_t epoch, OrrNow now, OrrEf
 
     (void)now;
     node->claim_pending = false;
+    node->context.claiming = false;
     if (status != ORR_OK || self->shard->epoch >= epoch) {
-        return; /* not on disk, or somebody was faster: then it never happened */
+        /* not on disk, or somebody was faster: then it never happened */
+        orr_persist_shard(node->persist, self->shard);
+        node->context.members->change++; /* whoever may stand looks again */
+        return;
     }
     orr_members_set_primary(node->context.members, &record);
     trace = orr_node_shard_trace(node, ORR_TRACE_PROMOTED);
@@ -253,6 +266,7 @@ orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrEffects *out)
     claim.epoch = epoch;
     claim.start_offset = node->context.offset;
     node->claim_pending = true;
+    node->context.claiming = true;
     node->handover_waiting = false;
     orr_persist_epoch(node->persist, MAX(node->context.current_epoch, epoch));
     orr_persist_shard(node->persist, &claim);
@@ -426,9 +440,11 @@ orr_node_role_time(OrrNode *node, OrrEffects *out)
         const OrrMember *replica =
             orr_members_find(node->context.members, &node->behind_replica);
 
-        if (replica != NULL && now_ns >= node->handover_until) {
+        if (now_ns >= node->handover_until) {
             node->handover_until = now_ns + orr_heartbeat_ns(&node->config.settings);
-            send_handover(node, ORR_MESSAGE_HANDOVER, replica, out);
+            if (replica != NULL) { /* it may have been forgotten meanwhile */
+                send_handover(node, ORR_MESSAGE_HANDOVER, replica, out);
+            }
         }
     }
     if (!node->handover_waiting) {
@@ -447,6 +463,7 @@ OrrTime
 orr_node_role_deadline(OrrNode *node)
 {
     OrrTime now_ns = node->now.mono_ns;
+    OrrTime ready_by = node->context.boot_ns + node->config.settings.node_timeout_ns;
     OrrTime deadline = ORR_NEVER;
 
     if (node->fence == ORR_FENCE_NONE && orr_node_is_primary(node)) {
@@ -458,10 +475,10 @@ orr_node_role_deadline(OrrNode *node)
     if (node->collision_until > now_ns) {
         deadline = MIN(deadline, node->collision_until);
     }
-    if (!node->ready && orr_node_is_primary(node)) {
-        deadline = MIN(deadline, node->context.boot_ns + node->config.settings.node_timeout_ns);
+    if (!node->ready && orr_node_is_primary(node) && ready_by > now_ns) {
+        deadline = MIN(deadline, ready_by);
     }
-    if (node->behind || node->handover_waiting) {
+    if ((node->behind && orr_node_is_primary(node)) || node->handover_waiting) {
         deadline = MIN(deadline, MAX(node->handover_until, now_ns));
     }
     if (node->handover_waiting && node->handover_ready) {

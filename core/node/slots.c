@@ -68,7 +68,7 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
 {
     OrrContext *context = &node->context;
     OrrFact fact = {.kind = ORR_FACT_SLOTS, .slots = *record};
-    uint64_t before = orr_slotmap_digest(context->slotmap);
+    uint64_t before = orr_slotmap_change(context->slotmap);
 
     context->current_epoch = MAX(context->current_epoch, record->version);
     (void)orr_members_shard(context->members, &record->shard);
@@ -78,12 +78,15 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
     } else {
         (void)orr_slotmap_claim(context->slotmap, record);
     }
-    if (orr_slotmap_digest(context->slotmap) == before) {
+    if (orr_slotmap_change(context->slotmap) == before) {
         return;
     }
     node->slots_changed = true;
-    if (own_wish) {
-        orr_gossip_shout(context->gossip, &fact, out);
+    if (own_wish) { /* its version must never be given to another claim, not after a restart */
+        orr_persist_epoch(node->persist, context->current_epoch);
+        orr_persist_slots(node->persist, context->slotmap, &orr_node_self(node)->shard->id);
+        orr_gossip_shout(context->gossip, &fact,
+                         orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out));
     } else {
         orr_gossip_tell(context->gossip, &fact);
     }

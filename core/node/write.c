@@ -49,6 +49,9 @@ on_replaced(void *context, OrrKeyspace *fresh, const OrrLineage *lineage)
     orr_keyspace_free(node->keyspace);
     node->keyspace = fresh;
     node->version = orr_keyspace_version(fresh);
+    node->log_restart_due = false;
+    node->log_restarting = true;
+    node->snapshot_op = 0;
     orr_log_restart(node->log, &meta, node->out);
 }
 
@@ -162,16 +165,19 @@ orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out)
 }
 
 static void
-on_log_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, OrrEffects *out)
+on_log_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEffects *out)
 {
     OrrNode *node = owner;
 
-    (void)argument;
     (void)now;
+    if (node->log_op == op) {
+        node->log_op = 0;
+    }
     if (status != ORR_OK && !node->disk_failed) {
         orr_node_trace(node, ORR_TRACE_DISK_FAILED, NULL, "log: writes are refused", out);
+        node->disk_failed = true;
+        node->log_restart_due = true;
     }
-    node->disk_failed = status != ORR_OK;
 }
 
 /* At the end of a step: what was written goes to the log, and to the replicas. */
@@ -188,7 +194,8 @@ orr_node_flush_data(OrrNode *node, OrrEffects *out)
         uint64_t op = orr_gate_next_op(node->gate);
 
         if (orr_log_flush(node->log, op, true, out)) {
-            (void)orr_gate_hold(node->gate, op, on_log_stored, node, 0);
+            node->log_op = op;
+            (void)orr_gate_hold(node->gate, op, on_log_stored, node, op);
         }
     } else {
         (void)orr_log_flush(node->log, 0, false, out);
@@ -203,6 +210,30 @@ on_snapshot_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEf
     (void)now;
     orr_log_stored(node->log, op, status, out);
     node->snapshot_op = 0;
+    if (orr_log_snapshotting(node->log)) {
+        return; /* of a snapshot that was given up for a newer one */
+    }
+    if (status == ORR_OK) {
+        if (node->disk_failed) {
+            orr_node_trace(node, ORR_TRACE_NOTE, NULL, "the log can be written again", out);
+        }
+        node->disk_failed = false;
+        node->log_restarting = false;
+    } else if (node->log_restarting) {
+        node->log_restart_due = true; /* a generation without its snapshot counts for nothing */
+    }
+}
+
+/* After a write of the log has failed: a new file, that begins with all there is. */
+static void
+restart_log(OrrNode *node, OrrEffects *out)
+{
+    OrrLogMeta meta = meta_of(orr_replication_lineage(node->replication));
+
+    node->log_restart_due = false;
+    node->log_restarting = true;
+    node->snapshot_op = 0;
+    orr_log_restart(node->log, &meta, out);
 }
 
 static void
@@ -247,8 +278,11 @@ each_second(OrrNode *node, OrrEffects *out)
         uint64_t op = orr_gate_next_op(node->gate);
 
         if (orr_log_flush(node->log, op, true, out)) {
-            (void)orr_gate_hold(node->gate, op, on_log_stored, node, 0);
+            (void)orr_gate_hold(node->gate, op, on_log_stored, node, op);
         }
+    }
+    if (node->log_restart_due && !orr_log_snapshotting(node->log)) {
+        restart_log(node, out);
     }
 }
 

@@ -23,7 +23,8 @@ struct OrrSlotMap {
     GHashTable *by_id; /* id -> index in shards; looked up, never iterated */
     GArray *touched;   /* of uint16_t: shards whose counts changed since they were asked for */
     uint64_t version;
-    uint64_t digest;
+    uint64_t change;
+    uint64_t digest; /* of all buckets, unless it is stale */
     bool digest_stale;
 };
 
@@ -105,6 +106,7 @@ find_shard(const OrrSlotMap *map, const OrrId *id)
                : UINT16_MAX;
 }
 
+/* UINT16_MAX: no room for another. */
 static uint16_t
 intern_shard(OrrSlotMap *map, const OrrId *id)
 {
@@ -113,7 +115,9 @@ intern_shard(OrrSlotMap *map, const OrrId *id)
     if (index == UINT16_MAX) {
         Shard shard = {*id, hash_of_id(id), 0, false};
 
-        g_assert(map->shards->len < UINT16_MAX);
+        if (map->shards->len > ORR_SLOT_SHARDS_MAX) {
+            return UINT16_MAX;
+        }
         index = (uint16_t)map->shards->len;
         g_array_append_val(map->shards, shard);
         g_hash_table_insert(map->by_id, g_memdup2(id, sizeof *id), GUINT_TO_POINTER(index));
@@ -180,31 +184,50 @@ assign(OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
         entry->peer = 0;
     }
     *digest += slot_hash(map, slot);
+    map->digest_stale = true;
+    map->change++;
     map->version = MAX(map->version, version);
     return changed;
 }
 
 static bool
-claim_wins(const OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
+claim_wins(const OrrSlotMap *map, uint16_t slot, const OrrId *owner, uint64_t version)
 {
     const Slot *entry = &map->slots[slot];
 
     if (version != entry->version) {
         return version > entry->version;
     }
-    return owner != entry->owner &&
-           orr_id_compare(&shard_at(map, owner)->id, &shard_at(map, entry->owner)->id) < 0;
+    return orr_id_compare(owner, &shard_at(map, entry->owner)->id) < 0;
+}
+
+static bool
+wins_anywhere(const OrrSlotMap *map, const OrrSlotsRecord *claim)
+{
+    for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
+        if (claim_wins(map, (uint16_t)slot, &claim->shard, claim->version)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t
 orr_slotmap_claim(OrrSlotMap *map, const OrrSlotsRecord *claim)
 {
     uint32_t changed = 0;
-    uint16_t owner = intern_shard(map, &claim->shard);
+    uint16_t owner;
 
     g_return_val_if_fail(claim->range.last < ORR_SLOT_COUNT, 0);
+    if (!wins_anywhere(map, claim)) {
+        return 0; /* and its shard, if it is new, takes no room */
+    }
+    owner = intern_shard(map, &claim->shard);
+    if (owner == UINT16_MAX) {
+        return 0;
+    }
     for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
-        if (claim_wins(map, (uint16_t)slot, owner, claim->version)) {
+        if (claim_wins(map, (uint16_t)slot, &claim->shard, claim->version)) {
             changed += assign(map, (uint16_t)slot, owner, claim->version);
         }
     }
@@ -218,6 +241,9 @@ orr_slotmap_overwrite(OrrSlotMap *map, const OrrSlotsRecord *claim)
     uint16_t owner = intern_shard(map, &claim->shard);
 
     g_return_val_if_fail(claim->range.last < ORR_SLOT_COUNT, 0);
+    if (owner == UINT16_MAX) {
+        return 0;
+    }
     for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
         changed += assign(map, (uint16_t)slot, owner, claim->version);
     }
@@ -244,8 +270,12 @@ orr_slotmap_owns(const OrrSlotMap *map, uint16_t slot, const OrrId *shard)
 void
 orr_slotmap_set_state(OrrSlotMap *map, uint16_t slot, OrrSlotState state, const OrrId *peer)
 {
-    map->slots[slot].state = (uint8_t)state;
-    map->slots[slot].peer = state == ORR_SLOT_STABLE ? 0 : intern_shard(map, peer);
+    uint16_t index = state == ORR_SLOT_STABLE ? 0 : intern_shard(map, peer);
+
+    if (index != UINT16_MAX) {
+        map->slots[slot].state = (uint8_t)state;
+        map->slots[slot].peer = index;
+    }
 }
 
 uint32_t
@@ -304,16 +334,20 @@ orr_slotmap_bucket_digest(const OrrSlotMap *map, uint32_t bucket)
 uint64_t
 orr_slotmap_digest(const OrrSlotMap *map)
 {
-    OrrSlotMap *cache = (OrrSlotMap *)(uintptr_t)map; /* each probe asks for it */
+    OrrSlotMap *cache = (OrrSlotMap *)(uintptr_t)map;
 
     if (map->digest_stale) {
-        uint64_t digest = 0;
-
+        cache->digest = 0;
         for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-            digest = mix(digest ^ map->buckets[i]);
+            cache->digest = mix(cache->digest ^ map->buckets[i]);
         }
-        cache->digest = digest;
         cache->digest_stale = false;
     }
     return map->digest;
+}
+
+uint64_t
+orr_slotmap_change(const OrrSlotMap *map)
+{
+    return map->change;
 }

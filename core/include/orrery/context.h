@@ -37,6 +37,9 @@ typedef struct OrrContext {
     OrrTime in_sync_ns;  /* when it was last known to have all its primary had; -1: unknown */
     bool loading;        /* in the middle of a full copy */
 
+    /* of this node's role */
+    bool claiming; /* it has won, and its claim is not on disk yet */
+
     /* counters for the node's view */
     uint64_t elections;
     uint64_t expired_attempts;

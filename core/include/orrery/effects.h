@@ -41,6 +41,8 @@ typedef struct OrrEffect {
             OrrFileKind kind;
             uint32_t generation;
             OrrStoreAction action;
+            /* A write that failed leaves nothing in its file, and all later writes to that file
+             * fail, too, until it is removed: no file has a hole. */
             bool sync; /* STORED only when it would survive a power cut */
             OrrBytes bytes;
         } store;

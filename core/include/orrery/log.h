@@ -136,11 +136,14 @@ typedef struct OrrStateLog OrrStateLog;
 /* `kind` is ORR_FILE_STATE or ORR_FILE_CONFIG. */
 ORR_API OrrStateLog *orr_state_new(OrrFileKind kind);
 ORR_API void orr_state_free(OrrStateLog *state);
+/* True if something was set that no flush has written yet. */
+ORR_API bool orr_state_pending(const OrrStateLog *state);
 /* Reads the files of its kind, any others are skipped. `where` gets the reason of a refusal,
  * and has room for 160 bytes.
  *
  * ORR_OK         *torn_size bytes of torn tails were dropped
- * ORR_MALFORMED  damage; what was read before it is there, and must not be trusted
+ * ORR_MALFORMED  damage; what was read before it is there. The next flush begins a new file,
+ * and removes the damaged ones when that is stored
  */
 ORR_API ORR_MUST_USE OrrStatus orr_state_recover(OrrStateLog *state, const OrrFile *files,
                                                  size_t file_count, uint64_t *torn_size,
@@ -150,9 +153,11 @@ ORR_API OrrStatus orr_state_get(const OrrStateLog *state, uint8_t tag, OrrBytes 
 /* Remembers a value and adds it to what the next flush writes; an equal value is not written
  * again. ORR_OK, or ORR_INVALID: tag or size out of range. */
 ORR_API OrrStatus orr_state_set(OrrStateLog *state, uint8_t tag, OrrBytes payload);
-/* Makes a synced STORE effect of all that waits. After a recovery, and when the file has grown
- * to many times what it holds, it begins a new generation with all tags; the older ones are
- * removed when `op` is stored. Returns false if nothing waits (then `op` is not used). */
+/* Makes a synced STORE effect of all that waits; the one before must have been answered, since
+ * a write that failed may have no other behind it in its file. After a recovery, and when the
+ * file has grown to many times what it holds, it begins a new generation with all tags; the
+ * older ones are removed when `op` is stored. Returns false if nothing waits (then `op` is not
+ * used). */
 ORR_API bool orr_state_flush(OrrStateLog *state, uint64_t op, OrrEffects *out);
 /* Every answer to a flush. ORR_IO: all tags are written again, to a new generation, by the next
  * flush. */

@@ -46,6 +46,7 @@ typedef struct OrrProbe {
     OrrTime granted_until;   /* the lease this node granted to the member */
     OrrTime probe_again;     /* ORR_NEVER, or when to look again at a refusing host */
     OrrTime refused_since;   /* 0: its host does not refuse */
+    OrrTime refused_last;    /* when it refused last */
     OrrTime suspected_since; /* 0: not suspected by this node */
     OrrTime reported;        /* when the suspicion was last told */
     OrrTime slow_since;      /* 0: not slow */
@@ -87,6 +88,8 @@ typedef struct OrrMembers {
     OrrMember *self;
     uint64_t buckets[ORR_MEMBER_BUCKETS];
     uint64_t change;        /* grows with every change of a record, and of shard->slot_count */
+    uint64_t digest_change; /* the change at which `digest` was computed */
+    uint64_t digest;
     uint64_t voters_change; /* the change at which `voters` was counted */
     uint32_t voters;
     uint32_t counting; /* members not forgotten, as of voters_change */

@@ -39,6 +39,9 @@ typedef struct OrrSlotView {
 ORR_API OrrSlotMap *orr_slotmap_new(void);
 ORR_API void orr_slotmap_free(OrrSlotMap *map);
 
+#define ORR_SLOT_SHARDS_MAX                                                                    \
+    4096u /* shards that ever owned a slot; claims of more are ignored */
+
 /* Takes a claim; returns the number of slots whose owner changed by it. A claim by the shard
  * that is none gives slots up. `range` must be inside 0..16383. */
 ORR_API uint32_t orr_slotmap_claim(OrrSlotMap *map, const OrrSlotsRecord *claim);
@@ -68,6 +71,8 @@ ORR_API OrrStatus orr_slotmap_next(const OrrSlotMap *map, uint32_t *cursor, uint
 /* Equal on two nodes that know the same owners and versions. `bucket` < ORR_SLOT_BUCKETS. */
 ORR_API uint64_t orr_slotmap_digest(const OrrSlotMap *map);
 ORR_API uint64_t orr_slotmap_bucket_digest(const OrrSlotMap *map, uint32_t bucket);
+/* Grows whenever an owner or a version changes. */
+ORR_API uint64_t orr_slotmap_change(const OrrSlotMap *map);
 #define ORR_SLOTS_PER_BUCKET (ORR_SLOT_COUNT / ORR_SLOT_BUCKETS)
 
 ORR_END_DECLS
