@@ -180,7 +180,7 @@ test_errors(void)
     rig->model.error_ppm = 100000;
     sim_disk_set_model(rig->disk, &rig->model);
     for (unsigned i = 0; i < 10000; i++) {
-        submit(rig, i, ORR_FILE_LOG, 1, "x", false);
+        submit(rig, i, ORR_FILE_LOG, i + 1, "x", false);
     }
     run_until(rig, 10000 * MS);
 

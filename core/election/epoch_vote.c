@@ -37,7 +37,8 @@ typedef struct EpochVote {
     OrrTime expires_at;
     uint64_t epoch; /* asked for */
     uint8_t flags;
-    uint32_t lost; /* attempts in a row */
+    OrrTime consent_until; /* when flags say CONSENT: no attempt begins after this */
+    uint32_t lost;         /* attempts in a row */
     uint32_t rank;
     Answer *answers;
     size_t answer_count;
@@ -238,6 +239,37 @@ try_again(EpochVote *self, OrrTime now_ns, OrrTime at_least)
     move(self, WAITING);
 }
 
+/* The last two questions, which also a candidate that has a vote asks itself. Who agrees is the
+ * primary, and only it: what this voter promised to another candidate stands. After a boot it
+ * does not know what it promised before, to whom, nor what came of it. */
+static OrrVoteVerdict
+decide_lease(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate, bool agreed)
+{
+    const OrrContext *context = self->base.context;
+    const OrrShard *shard = candidate->shard;
+
+    if (orr_detector_lease_stands(self->base.detector, now_ns, shard, &candidate->id,
+                                  agreed ? &shard->primary : NULL)) {
+        return ORR_VOTE_DENIED_LEASE;
+    }
+    if (!agreed && context->rebooted &&
+        now_ns - context->boot_ns < context->settings->node_timeout_ns &&
+        !ORR_PLANTED(context->settings, NO_LEASE)) {
+        return ORR_VOTE_DENIED_JUST_BOOTED;
+    }
+    return ORR_VOTE_GRANTED;
+}
+
+static bool
+has_own_vote(const EpochVote *self, OrrTime now_ns)
+{
+    const OrrMembers *members = self->base.context->members;
+    bool agreed = (self->flags & ORR_VOTE_CONSENT) != 0;
+
+    return orr_members_is_voter(members, members->self) &&
+           decide_lease(self, now_ns, members->self, agreed) == ORR_VOTE_GRANTED;
+}
+
 static void
 vote_for_self(EpochVote *self, OrrNow now, OrrEffects *held)
 {
@@ -260,10 +292,15 @@ stand(EpochVote *self, OrrNow now, OrrEffects *out)
 {
     OrrContext *context = self->base.context;
     OrrMember *me = context->members->self;
-    bool votes = orr_members_is_voter(context->members, me);
+    bool votes = has_own_vote(self, now.mono_ns);
     OrrTrace trace = orr_trace(ORR_TRACE_STOOD);
     OrrEffects *held;
 
+    if ((self->flags & ORR_VOTE_CONSENT) != 0 && now.mono_ns > self->consent_until) {
+        self->flags = 0; /* the primary may serve again before this could end */
+        move(self, IDLE);
+        return;
+    }
     self->epoch = ++context->current_epoch;
     self->answer_count = 0;
     self->asked_at = now.mono_ns;
@@ -325,6 +362,22 @@ give_up_if_lost(EpochVote *self, OrrTime now_ns)
     }
 }
 
+/* The lease of the old owner may have run out since this candidate stood. The list that comes
+ * back is for what depends on the vote. */
+static OrrEffects *
+vote_for_self_late(EpochVote *self, OrrNow now, OrrEffects *out)
+{
+    const OrrId *me = &self->base.context->members->self->id;
+    OrrEffects *held;
+
+    if (self->base.vote_epoch >= self->epoch || !has_own_vote(self, now.mono_ns)) {
+        return out;
+    }
+    held = self->base.sink.persist(self->base.sink.owner, now, self->epoch, me, out);
+    vote_for_self(self, now, held);
+    return held;
+}
+
 static void
 on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrEffects *out)
 {
@@ -383,7 +436,6 @@ decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
     const OrrShard *shard = candidate->shard;
     const OrrMember *primary = orr_members_primary_of(members, shard);
     bool agreed = (request->flags & ORR_VOTE_CONSENT) != 0;
-    bool dead = primary == NULL || orr_detector_process_dead(self->base.detector, primary);
 
     if (!orr_members_is_voter(members, members->self)) {
         return ORR_VOTE_DENIED_NOT_VOTER;
@@ -410,16 +462,7 @@ decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
     if (request->flags == 0 && primary != NULL && lacks_data(primary, request)) {
         return ORR_VOTE_DENIED_DATA_OLDER;
     }
-    if (!agreed &&
-        orr_detector_lease_stands(self->base.detector, now_ns, shard, &candidate->id)) {
-        return ORR_VOTE_DENIED_LEASE;
-    }
-    if (!agreed && !dead && context->rebooted &&
-        now_ns - context->boot_ns < context->settings->node_timeout_ns &&
-        !ORR_PLANTED(context->settings, NO_LEASE)) {
-        return ORR_VOTE_DENIED_JUST_BOOTED;
-    }
-    return ORR_VOTE_GRANTED;
+    return decide_lease(self, now_ns, candidate, agreed);
 }
 
 static void
@@ -468,6 +511,7 @@ on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
     bool again = self->base.vote_epoch == request->epoch &&
                  orr_id_equal(&self->base.vote_for, &candidate->id);
     OrrEffects *held = out;
+    OrrMember *primary = orr_members_primary_of(context->members, candidate->shard);
 
     context->current_epoch = MAX(context->current_epoch, request->epoch);
     if (verdict != ORR_VOTE_GRANTED) {
@@ -483,8 +527,8 @@ on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
     }
     self->base.vote_epoch = request->epoch;
     self->base.vote_for = candidate->id;
-    if ((request->flags & ORR_VOTE_CONSENT) != 0) {
-        orr_detector_release(self->base.detector, candidate->shard);
+    if ((request->flags & ORR_VOTE_CONSENT) != 0 && primary != NULL) {
+        orr_detector_yield(primary, request->epoch);
     }
     orr_detector_promise(self->base.detector, now.mono_ns, candidate);
     if (!ORR_PLANTED(context->settings, VOTE_NOT_PERSISTED)) {
@@ -549,6 +593,7 @@ epoch_vote_step(OrrElection *election, OrrNow now, const OrrElectionInput *input
         break;
     case ORR_ELECTION_STAND:
         self->flags = input->flags;
+        self->consent_until = input->until;
         self->rank = 0;
         stand(self, now, out);
         break;
@@ -601,7 +646,8 @@ epoch_vote_time(OrrElection *election, OrrNow now, OrrEffects *out)
         } else if (now.mono_ns >= self->ask_again_at) {
             give_up_if_lost(self, now.mono_ns);
             if (self->state == ASKING) {
-                ask(self, now.mono_ns, out);
+                ask(self, now.mono_ns, vote_for_self_late(self, now, out));
+                check_majority(self, now, out);
             }
         }
         break;

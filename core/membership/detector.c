@@ -117,7 +117,8 @@ orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEf
     const OrrFact *extra = NULL;
 
     message.pulse.probe = (uint64_t)now_ns;
-    if (orr_member_is_primary(detector->context->members->self)) {
+    if (orr_member_is_primary(detector->context->members->self) &&
+        !detector->context->yielding) {
         message.pulse.flags |= ORR_PULSE_LEASE;
     }
     if (peer->state == ORR_MEMBER_FAILED) { /* so that it can refute, should it live */
@@ -199,6 +200,7 @@ answer(OrrDetector *detector, OrrTime now_ns, const OrrAddress *to, OrrMember *p
     if ((question->pulse.flags & ORR_PULSE_LEASE) != 0 &&
         orr_lease_may_grant(detector, now_ns, peer, &question->pulse)) {
         peer->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
+        peer->probe.yielded = 0;
         message.pulse.flags |= ORR_PULSE_LEASE;
     }
     if (question->type == ORR_MESSAGE_MEET) {
@@ -464,7 +466,7 @@ ask_for_lease(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
         return;
     }
     detector->hurry_at = ORR_NEVER;
-    if (!orr_member_is_primary(members->self) ||
+    if (!orr_member_is_primary(members->self) || detector->context->yielding ||
         orr_detector_lease(detector, now_ns) > now_ns) {
         return;
     }

@@ -3,6 +3,58 @@
 
 #include <glib.h>
 
+bool
+orr_detector_process_dead(const OrrDetector *detector, const OrrMember *member)
+{
+    (void)detector;
+    return member->probe.suspicion == ORR_SUSPICION_DEAD;
+}
+
+/* `epoch` is that of an owner who asks for a lease, 0 for a candidate. */
+static bool
+stands_in_the_way(const OrrDetector *detector, OrrTime now_ns, const OrrMember *holder,
+                  uint64_t epoch)
+{
+    const OrrProbe *probe = &holder->probe;
+
+    return probe->granted_until > now_ns && !orr_detector_process_dead(detector, holder) &&
+           (epoch == 0 || probe->yielded != epoch);
+}
+
+static bool
+any_stands(const OrrDetector *detector, OrrTime now_ns, const OrrShard *shard,
+           const OrrId *candidate, const OrrId *consenting, uint64_t epoch)
+{
+    const OrrMembers *members = detector->context->members;
+
+    if (ORR_PLANTED(detector->context->settings, NO_LEASE)) {
+        return false;
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *holder = members->list[i];
+
+        if (holder->shard == shard && !orr_id_equal(&holder->id, candidate) &&
+            !(consenting != NULL && orr_id_equal(&holder->id, consenting)) &&
+            stands_in_the_way(detector, now_ns, holder, epoch)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns, const OrrShard *shard,
+                          const OrrId *candidate, const OrrId *consenting)
+{
+    return any_stands(detector, now_ns, shard, candidate, consenting, 0);
+}
+
+void
+orr_detector_yield(OrrMember *owner, uint64_t epoch)
+{
+    owner->probe.yielded = epoch;
+}
+
 /* A voter grants a lease to the primary it knows of, in the epoch it knows of, as long as that
  * primary answers it: one that does not hear us does not hear the grant either, and would only
  * hold up its successor. */
@@ -25,47 +77,7 @@ orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember
         (probe->awaiting != 0 && now_ns - probe->awaiting > 2 * heartbeat)) {
         return false;
     }
-    return !orr_detector_lease_stands(detector, now_ns, owner->shard, &owner->id);
-}
-
-bool
-orr_detector_process_dead(const OrrDetector *detector, const OrrMember *member)
-{
-    (void)detector;
-    return member->probe.suspicion == ORR_SUSPICION_DEAD;
-}
-
-bool
-orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns, const OrrShard *shard,
-                          const OrrId *candidate)
-{
-    const OrrMembers *members = detector->context->members;
-
-    if (ORR_PLANTED(detector->context->settings, NO_LEASE)) {
-        return false;
-    }
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *holder = members->list[i];
-
-        if (holder->shard == shard && !orr_id_equal(&holder->id, candidate) &&
-            holder->probe.granted_until > now_ns &&
-            !orr_detector_process_dead(detector, holder)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-orr_detector_release(OrrDetector *detector, const OrrShard *shard)
-{
-    OrrMembers *members = detector->context->members;
-
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->list[i]->shard == shard) {
-            members->list[i]->probe.granted_until = 0;
-        }
-    }
+    return !any_stands(detector, now_ns, owner->shard, &owner->id, NULL, owner->shard->epoch);
 }
 
 void

@@ -135,6 +135,7 @@ orr_node_update_fence(OrrNode *node, OrrEffects *out)
     OrrFence fence = orr_node_fence_at(node, node->now.mono_ns);
     OrrTrace trace;
 
+    node->context.yielding = fence == ORR_FENCE_PAUSED || fence == ORR_FENCE_BEHIND;
     if (fence == node->fence) {
         return;
     }
@@ -330,9 +331,9 @@ send_handover(OrrNode *node, OrrMessageType type, const OrrMember *to, OrrEffect
 }
 
 static void
-stand(OrrNode *node, uint8_t flags, OrrEffects *out)
+stand(OrrNode *node, uint8_t flags, OrrTime until, OrrEffects *out)
 {
-    OrrElectionInput input = {.type = ORR_ELECTION_STAND, .flags = flags};
+    OrrElectionInput input = {.type = ORR_ELECTION_STAND, .flags = flags, .until = until};
 
     node->handover_waiting = false;
     orr_election_step(node->election, node->now, &input, out);
@@ -358,7 +359,8 @@ orr_node_on_handover(OrrNode *node, OrrMember *peer, const OrrMessage *message, 
         }
     } else if (from_primary && message->type == ORR_MESSAGE_HANDOVER) {
         if (!node->context.loading) {
-            stand(node, ORR_VOTE_CONSENT, out);
+            stand(node, ORR_VOTE_CONSENT,
+                  node->now.mono_ns + node->config.settings.node_timeout_ns, out);
         }
     } else if (from_primary && node->handover_waiting) {
         node->handover_ready = true;
@@ -387,7 +389,7 @@ orr_node_failover(OrrNode *node, OrrFailoverWish wish, OrrEffects *out)
         send_handover(node, ORR_MESSAGE_HANDOVER, primary, out);
         break;
     case ORR_FAILOVER_FORCE:
-        stand(node, ORR_VOTE_FORCE, out);
+        stand(node, ORR_VOTE_FORCE, ORR_NEVER, out);
         break;
     case ORR_FAILOVER_TAKEOVER:
         orr_election_step(node->election, node->now, &take, out);
@@ -451,7 +453,7 @@ orr_node_role_time(OrrNode *node, OrrEffects *out)
         return;
     }
     if (node->handover_ready && node->context.offset >= node->handover_offset) {
-        stand(node, ORR_VOTE_CONSENT, out);
+        stand(node, ORR_VOTE_CONSENT, node->handover_until, out);
     } else if (now_ns >= node->handover_until) {
         node->handover_waiting = false;
         orr_node_trace(node, ORR_TRACE_NOTE, NULL, "manual failover timed out", out);

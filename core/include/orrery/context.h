@@ -38,6 +38,7 @@ typedef struct OrrContext {
     bool loading;        /* in the middle of a full copy */
 
     /* of this node's role */
+    bool yielding; /* a primary that hands over: it asks for no lease */
     bool claiming; /* it has won, and its claim is not on disk yet */
 
     /* counters for the node's view */

@@ -85,11 +85,14 @@ ORR_API void orr_detector_welcome(OrrDetector *detector, OrrTime now_ns, const O
 /* Until when a majority of the voters lets this node serve, as far as it knows; it may have
  * passed. */
 ORR_API OrrTime orr_detector_lease(OrrDetector *detector, OrrTime now_ns);
-/* True while a lease that this voter granted stands in the way of `candidate`. */
+/* True while a lease that this voter granted stands in the way of `candidate`. That of the
+ * member that agrees (NULL: nobody does) does not. */
 ORR_API bool orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_ns,
-                                       const OrrShard *shard, const OrrId *candidate);
-/* The shard's owner agrees to be followed: leases granted to its members stand no longer. */
-ORR_API void orr_detector_release(OrrDetector *detector, const OrrShard *shard);
+                                       const OrrShard *shard, const OrrId *candidate,
+                                       const OrrId *consenting);
+/* The owner agrees to be followed, by whoever wins `epoch`: the lease it has does not stand in
+ * the way of a lease for that winner. It serves no more by it (OrrContext.yielding). */
+ORR_API void orr_detector_yield(OrrMember *owner, uint64_t epoch);
 /* The voter promises the shard to this candidate for N: no lease to others meanwhile. */
 ORR_API void orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate);
 /* True while this node itself believes the member's process is dead. */

@@ -75,6 +75,7 @@ typedef struct OrrElectionInput {
     const OrrMessage *message; /* VOTE_REQUEST, VOTE */
     OrrMember *peer;           /* who sent it */
     uint8_t flags;             /* STAND: ORR_VOTE_FORCE, ORR_VOTE_CONSENT */
+    OrrTime until; /* STAND by consent: it is not given for longer than until N after this */
 } OrrElectionInput;
 
 /* What the node gives to an election. */

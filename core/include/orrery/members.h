@@ -39,12 +39,13 @@ typedef struct OrrShard {
 
 /* The detector's part of a member: see detector.h. */
 typedef struct OrrProbe {
-    OrrTime sent;            /* the last probe; 0: never */
-    OrrTime awaiting;        /* the first probe not answered yet; 0: none */
-    OrrTime answered;        /* when the latest answered probe was sent; 0: never */
-    OrrTime leased;          /* when the latest probe was sent whose answer granted a lease */
-    OrrTime granted_until;   /* the lease this node granted to the member */
-    OrrTime probe_again;     /* ORR_NEVER, or when to look again at a refusing host */
+    OrrTime sent;          /* the last probe; 0: never */
+    OrrTime awaiting;      /* the first probe not answered yet; 0: none */
+    OrrTime answered;      /* when the latest answered probe was sent; 0: never */
+    OrrTime leased;        /* when the latest probe was sent whose answer granted a lease */
+    OrrTime granted_until; /* the lease this node granted to the member */
+    uint64_t yielded;    /* that lease is no obstacle to the primary of this epoch; 0: it is */
+    OrrTime probe_again; /* ORR_NEVER, or when to look again at a refusing host */
     OrrTime refused_since;   /* 0: its host does not refuse */
     OrrTime refused_last;    /* when it refused last */
     OrrTime suspected_since; /* 0: not suspected by this node */
