@@ -115,6 +115,7 @@ struct OrrNode {
     size_t drained_count;
     uint64_t drained_version;
     bool slots_changed;
+    bool own_slots_changed; /* of this node's shard: they go to disk */
 
     /* data */
     OrrKeyspace *keyspace;

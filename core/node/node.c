@@ -488,6 +488,9 @@ settle(OrrNode *node, OrrEffects *out)
 
         if (node->slots_changed) {
             orr_node_recount_slots(node);
+        }
+        if (node->own_slots_changed) {
+            node->own_slots_changed = false;
             orr_persist_slots(node->persist, context->slotmap,
                               &context->members->self->shard->id);
             (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);

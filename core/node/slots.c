@@ -69,6 +69,8 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
     OrrContext *context = &node->context;
     OrrFact fact = {.kind = ORR_FACT_SLOTS, .slots = *record};
     uint64_t before = orr_slotmap_change(context->slotmap);
+    const OrrId *own = &orr_node_self(node)->shard->id;
+    uint32_t owned = orr_slotmap_count(context->slotmap, own);
 
     context->current_epoch = MAX(context->current_epoch, record->version);
     (void)orr_members_shard(context->members, &record->shard);
@@ -82,9 +84,11 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
         return;
     }
     node->slots_changed = true;
+    node->own_slots_changed |=
+        orr_id_equal(&record->shard, own) || orr_slotmap_count(context->slotmap, own) != owned;
     if (own_wish) { /* its version must never be given to another claim, not after a restart */
         orr_persist_epoch(node->persist, context->current_epoch);
-        orr_persist_slots(node->persist, context->slotmap, &orr_node_self(node)->shard->id);
+        orr_persist_slots(node->persist, context->slotmap, own);
         orr_gossip_shout(context->gossip, &fact,
                          orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out));
     } else {
