@@ -196,6 +196,24 @@ dx_find(const OrrPlacement *placement, uint64_t hash)
     return buckets->node_of[orr_dx_find(buckets->dx, cut(placement, hash))];
 }
 
+static void
+anchor_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+                 uint32_t *numbers)
+{
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = anchor_find(placement, hashes[i]);
+    }
+}
+
+static void
+dx_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+             uint32_t *numbers)
+{
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = dx_find(placement, hashes[i]);
+    }
+}
+
 static uint64_t
 memento_hash(const OrrPlacement *placement, OrrBytes key)
 {
@@ -215,6 +233,8 @@ memento_find(const OrrPlacement *placement, OrrBytes key)
     .change = buckets_change, .next = kind_next_by_rehash, .shares = kind_shares_by_weight,    \
     .memory_size = buckets_memory_size
 
-const Kind KIND_ANCHOR = {STATEFUL, .hash = anchor_hash, .find_hash = anchor_find};
-const Kind KIND_DX = {STATEFUL, .hash = kind_hash, .find_hash = dx_find};
+const Kind KIND_ANCHOR = {STATEFUL, .hash = anchor_hash, .find_hash = anchor_find,
+                          .find_many = anchor_find_many};
+const Kind KIND_DX = {STATEFUL, .hash = kind_hash, .hash_many = kind_hash_many,
+                      .find_hash = dx_find, .find_many = dx_find_many};
 const Kind KIND_MEMENTO = {STATEFUL, .hash = memento_hash, .find_key = memento_find};

@@ -316,16 +316,31 @@ orr_placement_find_hash(const OrrPlacement *placement, uint64_t hash)
     return placement->kind->find_key(placement, orr_bytes(bytes, sizeof bytes));
 }
 
+static void
+fill_with_nobody(uint32_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = ORR_PLACEMENT_NO_NODE;
+    }
+}
+
 void
 orr_placement_find_hash_batch(const OrrPlacement *placement, const uint64_t *hashes,
                               size_t count, uint32_t *numbers)
 {
-    if (placement->eligible != 0 && placement->kind->find_many != NULL) {
-        placement->kind->find_many(placement, hashes, count, numbers);
+    const Kind *kind = placement->kind;
+
+    if (placement->eligible == 0) {
+        fill_with_nobody(numbers, count);
+        return;
+    }
+    if (kind->find_many != NULL) {
+        kind->find_many(placement, hashes, count, numbers);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = orr_placement_find_hash(placement, hashes[i]);
+        numbers[i] = kind->find_key == NULL ? kind->find_hash(placement, hashes[i])
+                                            : orr_placement_find_hash(placement, hashes[i]);
     }
 }
 
@@ -347,17 +362,21 @@ orr_placement_find_batch(const OrrPlacement *placement, const OrrBytes *keys, si
 {
     uint64_t hashes[BATCH];
 
+    if (placement->eligible == 0) {
+        fill_with_nobody(numbers, count);
+        return;
+    }
+    if (placement->kind->find_key != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = placement->kind->find_key(placement, keys[i]);
+        }
+        return;
+    }
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
 
-        if (placement->kind->find_key == NULL) {
-            hash_batch(placement, keys + i, now, hashes);
-            orr_placement_find_hash_batch(placement, hashes, now, numbers + i);
-            continue;
-        }
-        for (size_t j = i; j < i + now; j++) {
-            numbers[j] = orr_placement_find(placement, keys[j]);
-        }
+        hash_batch(placement, keys + i, now, hashes);
+        orr_placement_find_hash_batch(placement, hashes, now, numbers + i);
     }
 }
 
