@@ -98,7 +98,7 @@ write_number(unsigned i, char *key)
     OrrRecord record = {.version = i + 1, .wall_ms = 1000 + i};
     OrrRng rng = orr_rng_new(i);
 
-    sprintf(key, "k%u", (unsigned)orr_rng_below(&rng, 20));
+    g_snprintf(key, 16, "k%u", (unsigned)orr_rng_below(&rng, 20));
     record.kind = (OrrRecordKind)(1 + orr_rng_below(&rng, 5));
     record.key = orr_bytes(key, strlen(key));
     record.slot = orr_slot_of_key(record.key);

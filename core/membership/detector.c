@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #define LEASE_HURRY 20      /* times in a heartbeat that a primary without a lease asks */
+#define ECHO_WORK 32u       /* frames that a node found slow has to take in ahead of an echo */
 #define LEASE_ASKED_MAX 16u /* voters each time */
 
 OrrDetector *
@@ -93,6 +94,18 @@ send_pulse(OrrDetector *detector, const OrrAddress *to, OrrMessage *message,
     orr_sender_send(detector->context->sender, out, to, message);
 }
 
+/* A slow node that was relieved of its work looks well: before it is believed it is given some,
+ * ahead of the echo that is timed. */
+static void
+send_work(const OrrDetector *detector, const OrrMember *peer, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_ECHO, .echo = 0};
+
+    for (unsigned i = 0; i < ECHO_WORK; i++) {
+        orr_sender_send(detector->context->sender, out, &peer->address, &message);
+    }
+}
+
 /* One echo at a time: its age counts while it is out. A broken link loses it, so after a node
  * timeout there is another. */
 static void
@@ -105,6 +118,9 @@ send_echo(const OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffec
         (peer->probe.echo_sent == 0 ||
          now_ns - peer->probe.echo_sent > settings->node_timeout_ns)) {
         peer->probe.echo_sent = now_ns;
+        if (peer->probe.slow || peer->probe.suspicion == ORR_SUSPICION_SLOW) {
+            send_work(detector, peer, out);
+        }
         orr_sender_send(detector->context->sender, out, &peer->address, &message);
     }
 }
@@ -141,6 +157,9 @@ orr_detector_on_echo(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
     OrrProbe *probe = &peer->probe;
     uint64_t took;
 
+    if (message->type == ORR_MESSAGE_ECHO && message->echo == 0) {
+        return; /* work, for somebody to see how long it takes */
+    }
     if (message->type == ORR_MESSAGE_ECHO) {
         orr_sender_send(detector->context->sender, out, &peer->address, &back);
         return;

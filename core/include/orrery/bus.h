@@ -225,7 +225,7 @@ typedef struct OrrMessage {
         OrrVote vote;
         OrrHandover handover;
         OrrSync sync;
-        uint64_t echo; /* ECHO: a token of the sender's; ECHO_BACK: the same, back */
+        uint64_t echo; /* ECHO: a token, or 0: no answer wanted; ECHO_BACK: the same */
     };
 } OrrMessage;
 
