@@ -111,6 +111,7 @@ on_accepted(void *user, LiveStream *stream)
     client->clients = clients;
     client->stream = stream;
     g_hash_table_insert(clients->by_id, &client->id, client);
+    live_stream_set_read_size(stream, LIVE_CLIENT_READ);
     live_stream_start(stream, &HANDLERS, client);
 }
 

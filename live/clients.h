@@ -9,6 +9,7 @@
 
 #include "loop.h"
 
+#define LIVE_CLIENT_READ (16u << 10)         /* bytes of requests that are answered at once */
 #define LIVE_CLIENT_PAUSE (1u << 20)         /* bytes waiting: read no more requests */
 #define LIVE_CLIENT_OUTPUT_MAX (256u << 20)  /* bytes waiting of one: cut off */
 #define LIVE_CLIENTS_OUTPUT_MAX (512u << 20) /* of all: whoever adds to it is cut off */

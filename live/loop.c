@@ -82,7 +82,7 @@ live_loop_new(void)
     g_assert(uv_loop_init(&loop->uv) == 0);
     loop->dirty = g_ptr_array_new();
     loop->spare = g_ptr_array_new();
-    loop->read_buffer = g_malloc(LIVE_READ_SIZE);
+    loop->read_buffer = g_malloc(LIVE_READ_MAX);
     g_assert(uv_prepare_init(&loop->uv, &loop->prepare) == 0);
     loop->prepare.data = loop;
     g_assert(uv_prepare_start(&loop->prepare, on_prepare) == 0);

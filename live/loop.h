@@ -16,6 +16,8 @@
 
 #include <orrery/types.h>
 
+#define LIVE_READ_MAX (64u << 10) /* bytes */
+
 typedef struct LiveLoop LiveLoop;
 typedef struct LiveTimer LiveTimer;
 typedef struct LiveStream LiveStream;
@@ -63,6 +65,8 @@ LiveStream *live_stream_connect(LiveLoop *loop, const OrrAddress *address, uint1
                                 void *user);
 /* Begins to read a stream that was accepted. */
 void live_stream_start(LiveStream *stream, const LiveStreamHandlers *handlers, void *user);
+/* Reads at most so many bytes at once; otherwise LIVE_READ_MAX. */
+void live_stream_set_read_size(LiveStream *stream, size_t size);
 /* The ip of the other end; ports are 0. */
 void live_stream_peer(const LiveStream *stream, OrrAddress *address);
 /* Queues bytes; they go out before the loop waits, or when the other end takes them. */

@@ -63,7 +63,7 @@ take_datagrams(LiveDatagram *datagram, const LiveLoop *loop)
         LiveSocketAddress name;
         socklen_t name_size = sizeof name;
         OrrAddress from;
-        ssize_t size = recvfrom(datagram->fd, loop->read_buffer, LIVE_READ_SIZE, MSG_DONTWAIT,
+        ssize_t size = recvfrom(datagram->fd, loop->read_buffer, LIVE_READ_MAX, MSG_DONTWAIT,
                                 &name.any, &name_size);
 
         if (size < 0 && errno == ECONNREFUSED) {

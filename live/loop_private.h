@@ -8,8 +8,6 @@
 
 #include "loop.h"
 
-#define LIVE_READ_SIZE (64u << 10) /* bytes of one read */
-
 struct LiveLoop {
     uv_loop_t uv;
     uv_prepare_t prepare;

@@ -23,6 +23,7 @@ struct LiveStream {
     void *user;
     GByteArray *queue;   /* to be sent */
     GByteArray *sending; /* lent to the kernel's turn; NULL: nothing is under way */
+    unsigned read_size;
     int error;
     bool connecting;
     bool dirty;
@@ -38,6 +39,7 @@ stream_new(LiveLoop *loop)
 
     stream->loop = loop;
     stream->queue = g_byte_array_new();
+    stream->read_size = LIVE_READ_MAX;
     g_assert(uv_tcp_init(&loop->uv, &stream->uv) == 0);
     stream->uv.data = stream;
     stream->connect.data = stream;
@@ -197,7 +199,7 @@ on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer)
     const LiveStream *stream = handle->data;
 
     (void)wanted;
-    *buffer = uv_buf_init(stream->loop->read_buffer, LIVE_READ_SIZE);
+    *buffer = uv_buf_init(stream->loop->read_buffer, stream->read_size);
 }
 
 static void
@@ -230,6 +232,12 @@ live_stream_pause(LiveStream *stream, bool pause)
             close_with(stream, -status);
         }
     }
+}
+
+void
+live_stream_set_read_size(LiveStream *stream, size_t size)
+{
+    stream->read_size = (unsigned)MIN(size, (size_t)LIVE_READ_MAX);
 }
 
 void

@@ -80,6 +80,25 @@ else
     bad "bad.yaml: $(cat "$work/bad.out")"
 fi
 
+# --- the cluster that `./dev live` starts, and how it ends: asked to, and killed
+for signal in TERM KILL; do
+    "$here/../live/cluster" "$orreryd" --port "$port" --dir "$work/live" >"$work/live.out" 2>&1 &
+    pid[live]=$!
+    printed() { grep -c 'redis-cli -c' "$work/live.out"; }
+    wait_for 20 printed || bad "live/cluster: $(cat "$work/live.out")"
+    nodes=$(pgrep -f "$orreryd --port 2?[0-9]* --dir $work/live/")
+    kill -"$signal" "${pid[live]}"
+    wait "${pid[live]}" 2>/dev/null
+    unset 'pid[live]'
+    gone() { ! kill -0 $nodes; }
+    if [ "$(wc -w <<<"$nodes")" -eq 6 ] && wait_for 3 gone; then
+        note "live/cluster starts six nodes, and $signal ends them all"
+    else
+        bad "live/cluster, $signal: nodes $nodes"
+    fi
+    rm -rf "$work/live"
+done
+
 # --- a cluster that forms by itself
 slots=(0-5460 5461-10922 10923-16383)
 seeds=()
@@ -169,6 +188,18 @@ for round in 1 2 3 4 5; do
         note "kill -9 under load, round $round: $result" || bad "kill -9 under load, round $round: $result"
     [ "${total[0]:-0}" -gt 0 ] || bad "round $round wrote nothing"
 done
+stop_all
+
+# --- clients that do not behave
+rm -rf "$work"/[0-9]
+start 0 --cluster one --slots 0-16383 --maxclients 1000
+wait_for 5 is_ok "$port"
+if timeout 60 python3 "$here/live_clients.py" "$port" "${pid[0]}" 1000 >"$work/clients" 2>&1; then
+    note "clients that do not behave: $(grep -c '^ok' "$work/clients") things hold; $(grep -o '[0-9]* MB more' "$work/clients")"
+else
+    bad "clients that do not behave: $(tail -5 "$work/clients")"
+    show_logs
+fi
 stop_all
 
 # --- a disk that takes no more: reads go on, writes are refused and said so

@@ -304,6 +304,7 @@ orr_reply_cluster_info(OrrNode *node, OrrReply *reply)
     uint32_t size = 0;
     uint32_t known = 0;
     uint32_t unassigned = orr_slotmap_uncovered(node->context.slotmap);
+    bool fenced;
 
     for (size_t i = 0; i < members->shard_count; i++) {
         size += members->shards[i]->slot_count > 0;
@@ -311,8 +312,11 @@ orr_reply_cluster_info(OrrNode *node, OrrReply *reply)
     for (size_t i = 0; i < members->count; i++) {
         known += orr_member_counts(members->list[i]);
     }
+    /* an owner that is fenced refuses its slots: whoever waits for "ok" waits for that, too */
+    fenced = orr_node_is_primary(node) && orr_node_self(node)->shard->slot_count > 0 &&
+             node->fence != ORR_FENCE_NONE;
     g_string_append_printf(text, "cluster_enabled:1\r\ncluster_state:%s\r\n",
-                           node->cluster_ok ? "ok" : "fail");
+                           node->cluster_ok && !fenced ? "ok" : "fail");
     g_string_append_printf(text, "cluster_slots_assigned:%u\r\n", ORR_SLOT_COUNT - unassigned);
     g_string_append_printf(text, "cluster_slots_ok:%u\r\ncluster_slots_pfail:0\r\n",
                            ORR_SLOT_COUNT - node->slots_uncovered);
