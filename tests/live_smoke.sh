@@ -84,7 +84,7 @@ fi
 for signal in TERM KILL; do
     "$here/../live/cluster" "$orreryd" --port "$port" --dir "$work/live" >"$work/live.out" 2>&1 &
     pid[live]=$!
-    printed() { grep -c 'redis-cli -c' "$work/live.out"; }
+    printed() { grep -c "redis-cli -c" "$work/live.out"; }
     wait_for 20 printed || bad "live/cluster: $(cat "$work/live.out")"
     nodes=$(pgrep -f "$orreryd --port 2?[0-9]* --dir $work/live/")
     kill -"$signal" "${pid[live]}"
@@ -96,7 +96,7 @@ for signal in TERM KILL; do
     else
         bad "live/cluster, $signal: nodes $nodes"
     fi
-    rm -rf "$work/live"
+    rm -rf "$work/live" "$work/live.out"
 done
 
 # --- a cluster that forms by itself
