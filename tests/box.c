@@ -63,9 +63,11 @@ box_new(size_t primaries, size_t replicas, const OrrSettings *settings)
     Box *box = g_new0(Box, 1);
 
     box->events = g_queue_new();
+    box->held = g_queue_new();
     box->traces = g_string_new(NULL);
     box->reply = g_string_new(NULL);
     box->effects = orr_effects_new();
+    box->rng = orr_rng_new(1);
     box->count = primaries * (1 + replicas);
     g_assert(box->count <= BOX_NODES_MAX);
     for (size_t i = 0; i < box->count; i++) {
@@ -138,6 +140,7 @@ box_free(Box *box)
         g_free((void *)(uintptr_t)box->nodes[i].config.seeds);
     }
     g_queue_free_full(box->events, free_event);
+    g_queue_free_full(box->held, free_event);
     g_string_free(box->traces, true);
     g_string_free(box->reply, true);
     orr_effects_free(box->effects);
@@ -191,7 +194,8 @@ perform_store(Box *box, size_t index, const OrrEffect *effect)
     if (effect->store.op != 0 && !node->disk_stalls) {
         stored.stored.op = effect->store.op;
         stored.stored.status = fails ? ORR_IO : ORR_OK;
-        schedule(box, box->now_ns + ORR_NS_PER_MS, index, &stored, ORR_BYTES_EMPTY);
+        schedule(box, box->now_ns + ORR_NS_PER_MS + node->disk_ns, index, &stored,
+                 ORR_BYTES_EMPTY);
     }
 }
 
@@ -211,6 +215,7 @@ perform_send(Box *box, size_t index, const OrrEffect *effect)
 {
     int to = find_address(box, &effect->send.to);
     OrrEvent event = {.type = ORR_EVENT_RECEIVED};
+    OrrTime jitter = 0;
 
     box->frames++;
     if (to < 0 || box->cut[index][to] || box->nodes[to].silent || box->nodes[index].silent ||
@@ -226,9 +231,15 @@ perform_send(Box *box, size_t index, const OrrEffect *effect)
         }
         return;
     }
+    if (effect->send.lane == ORR_LANE_CONTROL && orr_rng_chance_ppm(&box->rng, box->loss_ppm)) {
+        return;
+    }
+    if (effect->send.lane == ORR_LANE_CONTROL) {
+        jitter = orr_rng_between(&box->rng, 0, box->jitter_ns);
+    }
     event.received.from = box->nodes[index].address;
     event.received.lane = effect->send.lane;
-    schedule(box, box->now_ns + LATENCY, (size_t)to, &event, effect->send.frame);
+    schedule(box, box->now_ns + LATENCY + jitter, (size_t)to, &event, effect->send.frame);
 }
 
 static void
@@ -265,16 +276,83 @@ perform(Box *box, size_t index)
     }
 }
 
+#define MILLION INT64_C(1000000)
+
+OrrNow
+box_now(const Box *box, size_t index)
+{
+    const BoxNode *node = &box->nodes[index];
+    OrrTime mono = box->now_ns + box->now_ns / MILLION * node->rate_ppm;
+
+    return (OrrNow){mono, WALL_START + box->now_ns / ORR_NS_PER_MS + node->wall_ms};
+}
+
+/* When the clock of the box has that of a node at `mono` or just past it. */
+static OrrTime
+real_time(const BoxNode *node, OrrTime mono)
+{
+    if (node->rate_ppm == 0 || mono == ORR_NEVER) {
+        return mono;
+    }
+    return mono / (MILLION + node->rate_ppm) * MILLION + 2 * MILLION;
+}
+
+static uint64_t
+mix(uint64_t digest, const void *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        digest = (digest ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
+    }
+    return digest;
+}
+
+static void
+digest_effects(Box *box)
+{
+    uint64_t digest = box->effects_digest;
+
+    for (size_t i = 0; i < orr_effects_count(box->effects); i++) {
+        OrrEffect effect = orr_effects_get(box->effects, i);
+
+        digest = mix(digest, &effect.type, sizeof effect.type);
+        switch (effect.type) {
+        case ORR_EFFECT_SEND:
+            digest = mix(digest, &effect.send.to.ip, sizeof effect.send.to.ip);
+            digest = mix(digest, effect.send.frame.data, effect.send.frame.size);
+            break;
+        case ORR_EFFECT_STORE:
+            digest = mix(digest, &effect.store.op, sizeof effect.store.op);
+            digest = mix(digest, effect.store.bytes.data, effect.store.bytes.size);
+            break;
+        case ORR_EFFECT_REPLY:
+            digest = mix(digest, effect.reply.bytes.data, effect.reply.bytes.size);
+            break;
+        case ORR_EFFECT_TRACE:
+            digest = mix(digest, &effect.trace.kind, sizeof effect.trace.kind);
+            digest = mix(digest, &effect.trace.other, sizeof effect.trace.other);
+            break;
+        }
+    }
+    box->effects_digest = digest;
+}
+
 static OrrStatus
 step(Box *box, size_t index, const OrrEvent *event)
 {
-    OrrNow now = {box->now_ns, WALL_START + box->now_ns / ORR_NS_PER_MS};
     OrrStatus status;
 
     orr_effects_clear(box->effects);
-    status = orr_node_step(box->nodes[index].node, now, event, box->effects);
+    status = orr_node_step(box->nodes[index].node, box_now(box, index), event, box->effects);
+    box->steps++;
+    digest_effects(box);
     perform(box, index);
     return status;
+}
+
+OrrStatus
+box_event(Box *box, size_t index, const OrrEvent *event)
+{
+    return step(box, index, event);
 }
 
 void
@@ -331,16 +409,30 @@ next_deadline(Box *box, OrrTime *at_ns)
     for (size_t i = 0; i < box->count; i++) {
         OrrTime deadline;
 
-        if (box->nodes[i].node == NULL) {
+        if (box->nodes[i].node == NULL || box->nodes[i].paused) {
             continue;
         }
-        deadline = orr_node_deadline(box->nodes[i].node);
+        deadline = real_time(&box->nodes[i], orr_node_deadline(box->nodes[i].node));
         if (deadline < *at_ns) {
             *at_ns = deadline;
             best = (int)i;
         }
     }
     return best;
+}
+
+/* A node that asks to be stepped again and again keeps its host busy for nothing. */
+static void
+check_progress(Box *box, size_t index, OrrTime stepped_for)
+{
+    BoxNode *node = &box->nodes[index];
+    OrrTime next = real_time(node, orr_node_deadline(node->node));
+
+    node->idle_steps = next <= MAX(stepped_for, box->now_ns) ? node->idle_steps + 1 : 0;
+    if (node->idle_steps > 1) {
+        g_printerr("%s", box->traces->str);
+        g_error("node %zu spins at %.6f s", index + 1, (double)box->now_ns / 1e9);
+    }
 }
 
 void
@@ -357,15 +449,19 @@ box_run(Box *box, OrrTime duration_ns)
         if (head != NULL && head->at_ns <= MIN(deadline, end)) {
             g_queue_pop_head(box->events);
             box->now_ns = MAX(box->now_ns, head->at_ns);
+            if (box->nodes[head->to].paused) {
+                g_queue_push_tail(box->held, head);
+                continue;
+            }
             if (box->nodes[head->to].node != NULL &&
                 (head->life == NULL || head->life == box->nodes[head->to].node)) {
                 (void)step(box, head->to, &head->event);
             }
             free_event(head);
         } else if (due >= 0 && deadline <= end) {
-            g_assert(deadline > box->now_ns - ORR_NS_PER_S);
             box->now_ns = MAX(box->now_ns, deadline);
             (void)step(box, (size_t)due, &time);
+            check_progress(box, (size_t)due, deadline);
         } else {
             break;
         }
@@ -388,12 +484,32 @@ box_heal(Box *box)
     memset(box->cut, 0, sizeof box->cut);
 }
 
+/* What came meanwhile is told first, all at once: a host does not know that it slept. */
+void
+box_resume(Box *box, size_t index)
+{
+    box->nodes[index].paused = false;
+    for (guint left = g_queue_get_length(box->held); left > 0; left--) {
+        BoxEvent *event = g_queue_pop_head(box->held);
+
+        if (event->to != index) {
+            g_queue_push_tail(box->held, event);
+            continue;
+        }
+        if (box->nodes[index].node != NULL &&
+            (event->life == NULL || event->life == box->nodes[index].node)) {
+            (void)step(box, index, &event->event);
+        }
+        free_event(event);
+    }
+}
+
 OrrNodeView
 box_view(Box *box, size_t index)
 {
     OrrNodeView view;
 
-    orr_node_view(box->nodes[index].node, box->now_ns, &view);
+    orr_node_view(box->nodes[index].node, box_now(box, index).mono_ns, &view);
     return view;
 }
 
@@ -405,7 +521,7 @@ box_owner(Box *box, uint16_t slot)
 
     for (size_t i = 0; i < box->count; i++) {
         if (box->nodes[i].node != NULL &&
-            orr_node_serves_slot(box->nodes[i].node, box->now_ns, slot, &version)) {
+            orr_node_serves_slot(box->nodes[i].node, box_now(box, i).mono_ns, slot, &version)) {
             owner = owner == -1 ? (int)i : -2;
         }
     }

@@ -17,8 +17,13 @@ typedef struct BoxNode {
     bool silent;  /* nothing goes in or out */
     bool deaf;    /* nothing goes in */
     bool disk_fails;
-    bool disk_stalls; /* writes are kept, and answered by nobody */
-    GPtrArray *files; /* of BoxFile */
+    bool disk_stalls;    /* writes are kept, and answered by nobody */
+    bool paused;         /* what comes waits until box_resume() */
+    OrrTime disk_ns;     /* added to the millisecond that a write takes */
+    int64_t rate_ppm;    /* by which its monotonic clock is fast */
+    int64_t wall_ms;     /* by which its wall clock is ahead */
+    unsigned idle_steps; /* TIME steps in a row after which it wanted another at once */
+    GPtrArray *files;    /* of BoxFile */
 } BoxNode;
 
 typedef struct Box {
@@ -26,11 +31,17 @@ typedef struct Box {
     size_t count;
     OrrTime now_ns;
     GQueue *events; /* of BoxEvent, by time, then order of adding */
+    GQueue *held;   /* for paused nodes */
     GString *traces;
     OrrEffects *effects;
     uint64_t next_client;
     GString *reply; /* to the last request */
     uint8_t cut[BOX_NODES_MAX][BOX_NODES_MAX];
+    OrrRng rng;        /* of the network */
+    uint32_t loss_ppm; /* of frames */
+    OrrTime jitter_ns; /* added to the latency of a frame, at most: they overtake each other */
+    uint64_t steps;    /* of all nodes */
+    uint64_t effects_digest; /* of all effects, in order */
     size_t frames;
 } Box;
 
@@ -45,6 +56,11 @@ void box_kill(Box *box, size_t index);
 void box_wipe(Box *box, size_t index, bool keep_state);
 void box_cut(Box *box, size_t from, size_t to, bool both);
 void box_heal(Box *box);
+void box_resume(Box *box, size_t index);
+/* Any event, now. */
+OrrStatus box_event(Box *box, size_t index, const OrrEvent *event);
+/* The clocks of a node, now. */
+OrrNow box_now(const Box *box, size_t index);
 OrrNodeView box_view(Box *box, size_t index);
 /* The node that would acknowledge a write to the slot now, or -1; -2: more than one. */
 int box_owner(Box *box, uint16_t slot);
