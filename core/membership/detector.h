@@ -22,6 +22,7 @@ struct OrrDetector {
     OrrTime *scratch;    /* for the lease: one per voter */
     size_t scratch_room;
     OrrTime lease_until; /* as computed last */
+    OrrTime judged_at;   /* not before, where there is none */
     bool lease_stale;
     uint32_t lease_voters; /* how many there were when it was computed */
     bool synced;

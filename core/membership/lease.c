@@ -128,13 +128,16 @@ majority_asked_at(OrrDetector *detector, OrrTime now_ns)
     return detector->scratch[majority - 1];
 }
 
+/* Where there are many voters, a primary that has no lease counts its grants now and then. */
+#define LEASE_MANY 64u
+#define LEASE_PAUSE (20 * ORR_NS_PER_MS)
+
 OrrTime
 orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
 {
     OrrTime timeout = detector->context->settings->node_timeout_ns;
-    OrrTime asked;
-
     uint32_t voters = orr_members_voters(detector->context->members);
+    OrrTime asked;
 
     /* grants come with every answer; they are counted when half of the lease is used up */
     if (detector->lease_voters == voters &&
@@ -142,6 +145,11 @@ orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
          (!detector->lease_stale && detector->lease_until > now_ns))) {
         return detector->lease_until;
     }
+    if (detector->lease_until <= now_ns && voters > LEASE_MANY &&
+        now_ns < detector->judged_at) {
+        return detector->lease_until; /* without one, and counted a moment ago */
+    }
+    detector->judged_at = now_ns + LEASE_PAUSE;
     asked = majority_asked_at(detector, now_ns);
     detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
     detector->lease_stale = false;

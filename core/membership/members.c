@@ -141,11 +141,58 @@ orr_members_bucket_of(const OrrId *id)
     return id->bytes[ORR_ID_SIZE - 1] % ORR_MEMBER_BUCKETS;
 }
 
+/* Tallies: how many vote, count and failed, kept up as entries change. */
+#define TALLY_COUNTS 1u
+#define TALLY_VOTES 2u
+#define TALLY_FAILED 4u
+
+static bool
+judge_vote(const OrrMembers *members, const OrrMember *member)
+{
+    if (member->state == ORR_MEMBER_FORGOTTEN) {
+        return false;
+    }
+    switch (members->settings->voters) {
+    case ORR_VOTERS_PRIMARIES:
+        return member->shard->slot_count > 0 && orr_member_is_primary(member);
+    case ORR_VOTERS_ALL:
+        return true;
+    }
+    return false;
+}
+
 static void
-count_in(OrrMembers *members, const OrrMember *member)
+set_tally(OrrMembers *members, OrrMember *member, uint8_t tally)
+{
+    members->counting -= (member->tally & TALLY_COUNTS) != 0;
+    members->voters -= (member->tally & TALLY_VOTES) != 0;
+    members->failed -= (member->tally & TALLY_FAILED) != 0;
+    member->tally = tally;
+    members->counting += (member->tally & TALLY_COUNTS) != 0;
+    members->voters += (member->tally & TALLY_VOTES) != 0;
+    members->failed += (member->tally & TALLY_FAILED) != 0;
+}
+
+static void
+tally(OrrMembers *members, OrrMember *member)
+{
+    unsigned bits = 0;
+
+    if (member == NULL) {
+        return;
+    }
+    bits |= member->state != ORR_MEMBER_FORGOTTEN ? TALLY_COUNTS : 0;
+    bits |= member->state == ORR_MEMBER_FAILED ? TALLY_FAILED : 0;
+    bits |= judge_vote(members, member) ? TALLY_VOTES : 0;
+    set_tally(members, member, (uint8_t)bits);
+}
+
+static void
+count_in(OrrMembers *members, OrrMember *member)
 {
     members->buckets[orr_members_bucket_of(&member->id)] += member_hash(member);
     members->change++;
+    tally(members, member);
 }
 
 static void
@@ -206,14 +253,28 @@ void
 orr_members_set_primary(OrrMembers *members, const OrrShardRecord *record)
 {
     OrrShard *shard = orr_members_shard(members, &record->shard);
+    OrrMember *before;
 
     g_return_if_fail(shard != NULL);
     members->buckets[orr_members_bucket_of(&shard->id)] -= shard_hash(shard);
+    before = orr_members_find(members, &shard->primary);
     shard->primary = record->primary;
     shard->epoch = record->epoch;
     shard->start_offset = record->start_offset;
     members->buckets[orr_members_bucket_of(&shard->id)] += shard_hash(shard);
     members->change++;
+    tally(members, before);
+    tally(members, orr_members_find(members, &shard->primary));
+}
+
+void
+orr_members_set_slot_count(OrrMembers *members, OrrShard *shard, uint32_t count)
+{
+    if (shard->slot_count != count) {
+        shard->slot_count = count;
+        members->change++;
+        tally(members, orr_members_find(members, &shard->primary));
+    }
 }
 
 OrrMerge
@@ -471,6 +532,7 @@ orr_members_purge(OrrMembers *members, OrrTime now_ns)
 
         if (member->state == ORR_MEMBER_FORGOTTEN && member->ban_until <= now_ns) {
             count_out(members, member);
+            set_tally(members, member, 0);
             free_member(member);
         } else {
             members->list[kept++] = member;
@@ -532,41 +594,20 @@ orr_member_counts(const OrrMember *member)
 bool
 orr_members_is_voter(const OrrMembers *members, const OrrMember *member)
 {
-    if (!orr_member_counts(member)) {
-        return false;
-    }
-    switch (members->settings->voters) {
-    case ORR_VOTERS_PRIMARIES:
-        return member->shard->slot_count > 0 && orr_member_is_primary(member);
-    case ORR_VOTERS_ALL:
-        return true;
-    }
-    return false;
+    (void)members;
+    return (member->tally & TALLY_VOTES) != 0;
 }
 
 uint32_t
-orr_members_voters(OrrMembers *members)
+orr_members_voters(const OrrMembers *members)
 {
-    if (members->voters_change != members->change) {
-        members->voters = 0;
-        members->counting = 0;
-        members->failed = 0;
-        for (size_t i = 0; i < members->count; i++) {
-            const OrrMember *member = members->list[i];
-
-            members->voters += orr_members_is_voter(members, member);
-            members->counting += member->state != ORR_MEMBER_FORGOTTEN;
-            members->failed += member->state == ORR_MEMBER_FAILED;
-        }
-        members->voters_change = members->change;
-    }
     return members->voters;
 }
 
 uint32_t
-orr_members_majority(OrrMembers *members)
+orr_members_majority(const OrrMembers *members)
 {
-    return orr_members_voters(members) / 2 + 1;
+    return members->voters / 2 + 1;
 }
 
 OrrMember *

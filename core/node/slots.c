@@ -13,7 +13,7 @@ orr_node_recount_slots(OrrNode *node)
         OrrShard *shard = orr_id_is_none(&id) ? NULL : orr_members_shard(members, &id);
 
         if (shard != NULL) {
-            shard->slot_count = count;
+            orr_members_set_slot_count(members, shard, count);
         }
     }
     members->change++;

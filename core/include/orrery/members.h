@@ -34,7 +34,7 @@ typedef struct OrrShard {
     OrrId primary;
     uint64_t epoch;
     uint64_t start_offset;
-    uint32_t slot_count; /* kept by the node from the slot map */
+    uint32_t slot_count; /* orr_members_set_slot_count() */
 } OrrShard;
 
 /* The detector's part of a member: see detector.h. */
@@ -64,6 +64,7 @@ typedef struct OrrMember {
     OrrShard *shard; /* never NULL */
     OrrAddress address;
     uint64_t incarnation;
+    uint8_t tally;        /* as what it is counted in the table: private to members.c */
     OrrMemberState state; /* never SUSPECTED: that is probe.suspicion */
     OrrRole role;         /* as configured: WITNESS or not */
     OrrTime state_since;
@@ -91,9 +92,8 @@ typedef struct OrrMembers {
     uint64_t change;        /* grows with every change of a record, and of shard->slot_count */
     uint64_t digest_change; /* the change at which `digest` was computed */
     uint64_t digest;
-    uint64_t voters_change; /* the change at which `voters` was counted */
-    uint32_t voters;
-    uint32_t counting; /* members not forgotten, as of voters_change */
+    uint32_t voters;   /* failed ones included */
+    uint32_t counting; /* members not forgotten */
     uint32_t failed;   /* of them */
     size_t list_room;
     size_t shard_room;
@@ -140,6 +140,8 @@ ORR_API void orr_members_set_state(OrrMembers *members, OrrTime now_ns, OrrMembe
 ORR_API void orr_members_set_self(OrrMembers *members, uint64_t incarnation,
                                   const OrrAddress *address, const OrrId *shard);
 ORR_API void orr_members_set_primary(OrrMembers *members, const OrrShardRecord *record);
+/* The slot map's count of the shard's slots: makes a voter of its primary, or not. */
+ORR_API void orr_members_set_slot_count(OrrMembers *members, OrrShard *shard, uint32_t count);
 /* Admits a node known by nothing or by a tombstone, as an administrator wishes. */
 ORR_API OrrMember *orr_members_admit(OrrMembers *members, OrrTime now_ns,
                                      const OrrMemberRecord *record);
@@ -158,9 +160,9 @@ ORR_API uint64_t orr_members_digest(const OrrMembers *members);
 ORR_API bool orr_member_is_primary(const OrrMember *member);
 ORR_API bool orr_member_counts(const OrrMember *member); /* not forgotten */
 ORR_API bool orr_members_is_voter(const OrrMembers *members, const OrrMember *member);
-ORR_API uint32_t orr_members_voters(OrrMembers *members);
+ORR_API uint32_t orr_members_voters(const OrrMembers *members);
 /* More than half of the voters, failed ones included. */
-ORR_API uint32_t orr_members_majority(OrrMembers *members);
+ORR_API uint32_t orr_members_majority(const OrrMembers *members);
 /* The primary of a shard as a member, or NULL. */
 ORR_API OrrMember *orr_members_primary_of(const OrrMembers *members, const OrrShard *shard);
 
