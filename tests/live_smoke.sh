@@ -66,7 +66,9 @@ wait_for() {
 }
 is_ok() { cli -p "$1" cluster info | tr -d '\r' | grep -cx 'cluster_state:ok'; }
 knows() { [ "$(cli -p "$1" cluster nodes | grep -v fail | grep -c connected)" -eq "$2" ]; }
-all_ok() { for i in 0 1 2 3 4 5; do is_ok $((port + i)) && knows $((port + i)) 6 || return 1; done; }
+# a node may call the cluster ok before it has heard of every shard's primary
+owners() { [ "$(cli -p "$1" cluster nodes | grep -cE 'master - .* connected [0-9]+-[0-9]+')" -eq 3 ]; }
+all_ok() { for i in 0 1 2 3 4 5; do is_ok $((port + i)) && knows $((port + i)) 6 && owners $((port + i)) || return 1; done; }
 role_of() { cli -p "$1" info replication | tr -d '\r' | sed -n 's/^role://p'; }
 caught_up() { cli -p "$1" info replication | tr -d '\r' | grep -cx 'master_link_status:up'; }
 show_logs() { for log in "$work"/*.log; do printf -- '---- %s\n' "${log##*/}"; tail -25 "$log"; done; }
