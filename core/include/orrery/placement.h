@@ -248,7 +248,7 @@ ORR_API void orr_placement_clear_loads(OrrPlacement *placement);
  * they add up to 2^63 but for rounding down.
  *
  * ORR_OK
- * ORR_REFUSED   there is no closed form: multi-probe, rendezvous-tree, ring-bounded under load
+ * ORR_REFUSED   there is no closed form: multi-probe, and ring-bounded under load
  */
 ORR_API ORR_MUST_USE OrrStatus orr_placement_shares(const OrrPlacement *placement,
                                                     uint64_t *shares);
