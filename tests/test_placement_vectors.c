@@ -131,6 +131,56 @@ test_md5_and_siphash_are_the_published_ones(void)
     }
 }
 
+/* SipHash word for word from its paper, with every byte fetched by itself. */
+static uint64_t
+naive_siphash(uint64_t k0, const uint8_t *bytes, size_t size)
+{
+    uint64_t v[4] = {k0 ^ UINT64_C(0x736f6d6570736575), UINT64_C(0x646f72616e646f6d),
+                     k0 ^ UINT64_C(0x6c7967656e657261), UINT64_C(0x7465646279746573)};
+
+    for (size_t word = 0; word <= size / 8 + 1; word++) {
+        bool end = word == size / 8 + 1;
+        uint64_t m = word == size / 8 ? (uint64_t)size << 56 : 0;
+
+        for (size_t i = word * 8; i < size && i < word * 8 + 8; i++) {
+            m |= (uint64_t)bytes[i] << (i % 8 * 8);
+        }
+        v[3] ^= m;
+        v[2] ^= end ? 0xff : 0;
+        for (int round = 0; round < (end ? 4 : 2); round++) {
+            v[0] += v[1], v[2] += v[3];
+            v[1] = v[1] << 13 | v[1] >> 51, v[3] = v[3] << 16 | v[3] >> 48;
+            v[1] ^= v[0], v[3] ^= v[2];
+            v[0] = v[0] << 32 | v[0] >> 32;
+            v[2] += v[1], v[0] += v[3];
+            v[1] = v[1] << 17 | v[1] >> 47, v[3] = v[3] << 21 | v[3] >> 43;
+            v[1] ^= v[2], v[3] ^= v[0];
+            v[2] = v[2] << 32 | v[2] >> 32;
+        }
+        v[0] ^= m;
+    }
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* Of every length, from any place, what the naive one says. */
+static void
+test_siphash_of_any_length(void)
+{
+    OrrRng rng = orr_rng_new(t_seed(51));
+    uint8_t bytes[80];
+
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t seed = orr_rng_next(&rng);
+        size_t size = round % 40;
+
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            bytes[i] = (uint8_t)orr_rng_next(&rng);
+        }
+        const uint8_t *at = bytes + orr_rng_below(&rng, 30);
+        T_TRUE(siphash_2_4(seed, 0, orr_bytes(at, size)) == naive_siphash(seed, at, size));
+    }
+}
+
 /* Digests side by side are those made one by one, for every length about the block's. */
 static void
 test_md5_of_many_is_md5_of_each(void)
@@ -331,6 +381,7 @@ test_memento_anchor_and_dx_agree(void)
 
 static const Test TESTS[] = {
     TEST(test_md5_and_siphash_are_the_published_ones),
+    TEST(test_siphash_of_any_length),
     TEST(test_md5_of_many_is_md5_of_each),
     TEST(test_ketama_agrees_with_its_libraries),
     TEST(test_jump_and_jumpback_agree),
