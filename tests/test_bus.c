@@ -312,6 +312,26 @@ test_bus_histories_have_names_of_their_own(void)
     T_TRUE(name != orr_history_of(&b, 1, &b));
 }
 
+/* Whoever reads a stream learns from the header how long the frame is, and hears of a frame
+ * that is too long before a byte of room is made for it. */
+static void
+test_bus_tells_the_size_of_a_frame_from_its_header(void)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_REFUSAL, .refusal = ORR_REFUSAL_NOT_ME};
+    size_t whole = orr_bus_encode(&message, frame);
+    size_t size = 0;
+
+    T_EQ(orr_bus_frame_size(orr_bytes(frame, ORR_BUS_HEADER_SIZE - 1), &size), ORR_AGAIN);
+    T_EQ(orr_bus_frame_size(orr_bytes(frame, ORR_BUS_HEADER_SIZE), &size), ORR_OK);
+    T_EQ(size, whole);
+
+    frame[64 + 3] = 1; /* 16 MB more */
+    T_EQ(orr_bus_frame_size(orr_bytes(frame, whole), &size), ORR_MALFORMED);
+    frame[64 + 3] = 0;
+    frame[0] = 'X';
+    T_EQ(orr_bus_frame_size(orr_bytes(frame, whole), &size), ORR_MALFORMED);
+}
+
 static const Test TESTS[] = {
     TEST(test_bus_messages_arrive_as_they_were_sent),
     TEST(test_bus_refuses_every_flipped_bit),
@@ -324,6 +344,7 @@ static const Test TESTS[] = {
     TEST(test_bus_facts_come_out_as_they_went_in),
     TEST(test_bus_refuses_facts_out_of_range),
     TEST(test_bus_histories_have_names_of_their_own),
+    TEST(test_bus_tells_the_size_of_a_frame_from_its_header),
 };
 
 T_MAIN("bus", TESTS)
