@@ -18,7 +18,7 @@ static bool
 read_quantity(SimParse *parse, ConfigQuantity quantity, const char *word, int64_t *number)
 {
     char *why = NULL;
-    g_autofree char *owned = NULL;
+    char *message = NULL;
 
     if (word == NULL || !looks_like_a_number(word)) {
         sim_parse_expect_value(parse, false);
@@ -27,8 +27,9 @@ read_quantity(SimParse *parse, ConfigQuantity quantity, const char *word, int64_
     if (config_quantity_read(quantity, word, number, &why)) {
         return true;
     }
-    owned = why;
-    return sim_parse_fail(parse, g_strdup_printf("`%s` %s", word, why));
+    message = g_strdup_printf("`%s` %s", word, why);
+    g_free(why);
+    return sim_parse_fail(parse, message);
 }
 
 static bool
