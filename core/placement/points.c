@@ -2,9 +2,10 @@
 
 #include <glib.h>
 
-#define LONG_BUCKET 16u  /* from here on a search or a sort inside a bucket is not linear */
-#define SMALL_RING 8192u /* points that the first caches hold: nothing to fetch ahead */
-#define GROUP 16u        /* hashes of a batch whose memory is fetched together */
+#define LONG_BUCKET 16u   /* from here on a search or a sort inside a bucket is not linear */
+#define LARGE_RING 65536u /* points */
+#define SMALL_RING 8192u  /* points that the first caches hold: nothing to fetch ahead */
+#define GROUP 16u         /* hashes of a batch whose memory is fetched together */
 
 static unsigned
 log2_floor(size_t x)
@@ -15,7 +16,9 @@ log2_floor(size_t x)
 static void
 allocate(Points *points, size_t count)
 {
-    unsigned bits = MAX(log2_floor(count), 1);
+    /* one to two points an entry; where that does not fit the second cache, up to three */
+    size_t entries = count > LARGE_RING ? count / 3 * 2 : count;
+    unsigned bits = MAX(log2_floor(entries), 1);
 
     points->count = count;
     points->entries = (size_t)1 << bits;

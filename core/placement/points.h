@@ -2,7 +2,7 @@
  *
  * Sorted by position, then by the owner's rank, so that equal positions have one order whoever
  * came first. An index on the top bits of a position says where in the sorted array to begin;
- * there are about as many entries as points, so on average one point is passed by.
+ * there are a third as many entries as points, or more, so that one or two are passed by.
  *
  *     index[h >> shift] --.
  *     marks      ... p p p p p p p ...  upper half of the position, and the owner, in 64 bits
