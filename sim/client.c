@@ -192,6 +192,7 @@ typedef struct Words {
     OrrBytes word[WORDS_MAX];
     size_t count;
     char number[24];
+    OrrTime expires_ns; /* what the command says of the key's end; 0: nothing */
 } Words;
 
 static void
@@ -208,7 +209,7 @@ add_text(Words *words, const char *text)
 
 /* Writes of keys that expire say so, and the history remembers until when. */
 static void
-add_expiry(SimWorld *world, const SimFleet *spec, SimClient *client, uint32_t key, Words *words,
+add_expiry(SimWorld *world, const SimFleet *spec, SimClient *client, Words *words,
            bool with_option)
 {
     SimDistribution ttl = sim_distribution_of(&spec->ttl);
@@ -223,7 +224,7 @@ add_expiry(SimWorld *world, const SimFleet *spec, SimClient *client, uint32_t ke
         add_text(words, "PX");
     }
     add_text(words, words->number);
-    sim_history_set_expiry(world->history, key, world->now_ns + lives);
+    words->expires_ns = world->now_ns + lives;
 }
 
 static void
@@ -241,6 +242,7 @@ make_words(SimWorld *world, SimClient *client, SimOperation kind, uint32_t key, 
     const char *text = sim_history_key_text(world->history, key, &size);
 
     words->count = 0;
+    words->expires_ns = 0;
     add_text(words, names[kind]);
     add_word(words, orr_bytes(text, size));
     if (is_field) {
@@ -251,12 +253,12 @@ make_words(SimWorld *world, SimClient *client, SimOperation kind, uint32_t key, 
         add_word(words, make_value(number, spec->value_size, world->scratch));
     }
     if (kind == SIM_DO_SET) {
-        add_expiry(world, spec, client, key, words, true);
+        add_expiry(world, spec, client, words, true);
     } else if (kind == SIM_DO_EXPIRE) {
-        add_expiry(world, spec, client, key, words, false);
+        add_expiry(world, spec, client, words, false);
         if (words->count == 2) {
             add_text(words, "1000");
-            sim_history_set_expiry(world->history, key, world->now_ns + ORR_NS_PER_S);
+            words->expires_ns = world->now_ns + ORR_NS_PER_S;
         }
     }
 }
@@ -283,6 +285,7 @@ sim_client_issue(SimWorld *world, SimClient *client, SimOperation kind, uint32_t
         .key = key,
         .preload = preload,
         .worker = worker,
+        .expires_ns = words.expires_ns,
     };
     client->under_way++;
     self->under_way++;
@@ -412,6 +415,12 @@ sim_client_on_done(SimWorld *world, SimClient *client, const OrrRouterEffect *do
     }
     if (write) {
         set_busy(self, pending.key, false);
+    }
+    if (pending.expires_ns != 0 && completion.outcome != SIM_OUTCOME_REFUSED &&
+        !orr_bytes_equal(done->bytes, orr_bytes_of_string(":0\r\n"))) { /* no such key */
+        sim_history_set_expiry(world->history, pending.key,
+                               completion.outcome == SIM_OUTCOME_OK ? pending.expires_ns
+                                                                    : ORR_NEVER);
     }
     sim_history_complete(world->history, pending.op - 1, world->now_ns, &completion);
     sim_judge_on_call(world, pending.op - 1);

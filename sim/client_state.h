@@ -27,7 +27,8 @@ typedef struct SimPending {
     size_t op; /* in the history, + 1; 0: free */
     uint32_t key;
     bool preload;
-    bool worker; /* of a closed loop: it goes on when this is answered */
+    bool worker;        /* of a closed loop: it goes on when this is answered */
+    OrrTime expires_ns; /* of the key, once this write is done; 0: as before */
 } SimPending;
 
 typedef struct SimPeer {

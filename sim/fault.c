@@ -15,6 +15,8 @@ is_fault(SimSentenceKind kind)
     case SIM_COMMAND_RESTART:
     case SIM_COMMAND_START:
     case SIM_COMMAND_JOIN:
+    case SIM_COMMAND_LEAVE:
+    case SIM_COMMAND_MOVE_ADDRESS:
     case SIM_COMMAND_FAILOVER:
     case SIM_COMMAND_BUMP_EPOCH:
     case SIM_COMMAND_FORGET:

@@ -144,7 +144,7 @@ sim_chaos_settle(SimWorld *world)
         SimHost *host = &world->hosts[i];
 
         sim_host_resume(host);
-        if (host->node == NULL && host->boots > 0 && !settle->leave_down) {
+        if (host->node == NULL && host->boots > 0 && !host->left && !settle->leave_down) {
             sim_fault_restart(world, host, host->boots);
         }
     }

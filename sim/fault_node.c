@@ -119,6 +119,7 @@ void
 sim_fault_restart(SimWorld *world, SimHost *host, uint64_t boots)
 {
     if (host->node == NULL && host->boots == boots) {
+        host->left = false;
         sim_story_addf(world->story, SIM_LINE_INJECTED, world->now_ns, "%s starts again",
                        host->spec->name);
         sim_host_boot(host);
@@ -187,8 +188,11 @@ leave(SimWorld *world, SimHost *host)
 {
     const char *const words[] = {"CLUSTER", "FORGET", host->spec->name};
 
-    sim_host_kill(host, false);
-    sim_disk_kill(host->disk, world->now_ns);
+    if (host->node != NULL) {
+        sim_host_kill(host, false);
+        sim_disk_kill(host->disk, world->now_ns);
+    }
+    host->left = true;
     for (uint32_t i = 0; i < world->host_count; i++) {
         if (sim_host_runs(&world->hosts[i]) &&
             world->hosts[i].spec->cluster == host->spec->cluster) {

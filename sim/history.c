@@ -14,7 +14,8 @@ typedef struct Key {
     uint32_t acknowledged;
     uint32_t ledger_lines;
     uint16_t slot;
-    bool removed;
+    bool removed; /* the last write begun is a removal */
+    bool deleted; /* the last acknowledged write is a deletion */
 } Key;
 
 struct SimHistory {
@@ -163,6 +164,12 @@ sim_history_removed(const SimHistory *history, uint32_t key)
     return key_at(history, key)->removed;
 }
 
+bool
+sim_history_deleted(const SimHistory *history, uint32_t key)
+{
+    return key_at(history, key)->deleted;
+}
+
 static bool
 removes(SimOperation kind)
 {
@@ -209,8 +216,10 @@ sim_history_complete(SimHistory *history, size_t op, OrrTime now,
     call->may_linger = completion->may_linger;
     if (!sim_operation_is_write((SimOperation)call->kind)) {
         call->number = completion->number;
-    } else if (completion->outcome == SIM_OUTCOME_OK) {
-        key->acknowledged = MAX(key->acknowledged, call->number);
+    } else if (completion->outcome == SIM_OUTCOME_OK && call->kind != SIM_DO_EXPIRE &&
+               call->number > key->acknowledged) { /* an expiry leaves the value as it is */
+        key->acknowledged = call->number;
+        key->deleted = removes((SimOperation)call->kind);
     }
 }
 
@@ -382,7 +391,8 @@ judge_key(Judge *judge, uint32_t key, SimFinal final)
     }
     OrrTime expires_ns = key_at(judge->history, key)->expires_ns;
 
-    if (!final.present && expires_ns != 0 && expires_ns <= judge->now_ns) {
+    if (!final.present &&
+        (expires_ns == ORR_NEVER || (expires_ns != 0 && expires_ns <= judge->now_ns))) {
         return;
     }
     uint32_t explained = explained_number(judge->history, &judge->chains, key, final);

@@ -88,11 +88,15 @@ uint32_t sim_history_next_number(SimHistory *history, uint32_t key);
 /* The number of the last acknowledged write of a key, 0 for none; a deletion counts. */
 uint32_t sim_history_acknowledged(const SimHistory *history, uint32_t key);
 
-/* The last write of a key said that it ends then (virtual time); 0: never. */
+/* The last write of a key said that it ends then (virtual time); 0: never; ORR_NEVER: some
+ * write whose fate is unknown may have changed it. */
 void sim_history_set_expiry(SimHistory *history, uint32_t key, OrrTime expires_ns);
 OrrTime sim_history_expiry(const SimHistory *history, uint32_t key);
 /* True when a removal of the key was asked for that may have happened. */
 bool sim_history_removed(const SimHistory *history, uint32_t key);
+
+/* True when the last acknowledged write of the key is a deletion. */
+bool sim_history_deleted(const SimHistory *history, uint32_t key);
 
 /* An operation begins; its place in the history is returned. `number` is 0 for reads. */
 size_t sim_history_invoke(SimHistory *history, OrrTime now, uint16_t fleet, uint32_t client,

@@ -191,7 +191,7 @@ note_ttl(SimTally *tally, const SimHistory *history, const SimCall *call)
     OrrTime expires = sim_history_expiry(history, call->key);
     OrrTime error = 0;
 
-    if (expires == 0) {
+    if (expires == 0 || expires == ORR_NEVER) {
         return;
     }
     if (call->number != 0 && call->invoked_ns > expires && call->number >= call->expected) {
@@ -221,13 +221,35 @@ sim_tally_on_call(SimWorld *world, size_t op)
                             sim_history_expiry(world->history, call->key) == 0;
     } else if (call->number < call->expected) {
         tally->stale_reads++;
-        if (removed && sim_history_acknowledged(world->history, call->key) == call->expected) {
+        if (sim_history_deleted(world->history, call->key) &&
+            sim_history_acknowledged(world->history, call->key) == call->expected) {
             g_array_append_val(tally->returned, op);
         }
     }
 }
 
 /* ---- seconds */
+
+/* Two running members of one cluster that see other members, verdicts or owners. */
+static void
+note_split(SimWorld *world)
+{
+    const OrrNodeView *first[16] = {NULL};
+
+    for (uint32_t i = 0; i < world->host_count && !world->split_seen; i++) {
+        SimHost *host = &world->hosts[i];
+        const OrrNodeView *view = sim_host_runs(host) ? sim_host_view(host) : NULL;
+        const OrrNodeView **other = &first[MIN(host->spec->cluster, G_N_ELEMENTS(first) - 1)];
+
+        if (view == NULL) {
+            continue;
+        }
+        world->split_seen =
+            *other != NULL && ((*other)->members_digest != view->members_digest ||
+                               (*other)->slots_digest != view->slots_digest);
+        *other = view;
+    }
+}
 
 void
 sim_tally_on_second(SimWorld *world)
@@ -255,6 +277,7 @@ sim_tally_on_second(SimWorld *world)
     if (world->now_ns > world->origin_ns) {
         g_array_append_val(tally->seconds, second);
     }
+    note_split(world);
     world->messages_before = messages;
     world->bytes_before = bytes;
 }
@@ -418,7 +441,7 @@ find_gone_keys(Finals *finals)
         SimFinal final;
 
         if (sim_history_acknowledged(world->history, key) == 0 ||
-            sim_history_removed(world->history, key) ||
+            sim_history_removed(world->history, key) || expires == ORR_NEVER ||
             (expires != 0 && expires <= world->now_ns)) {
             continue;
         }

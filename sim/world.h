@@ -73,6 +73,7 @@ typedef struct SimHost {
     SimHostDisk *disk;
     OrrRng rng;
     uint32_t boots;
+    bool left; /* it was told to leave, and stays away */
     /* the processor */
     uint32_t slow_milli; /* everything takes this / 1000 as long */
     OrrTime busy_until_ns;
