@@ -187,7 +187,7 @@ test_limits_hold_to_the_byte(void)
     expect_filled("*1\r\n$", '1', ORR_RESP_INLINE_MAX, "",
                   "Protocol error: too big bulk count string");
 
-    GString *text = meaning_in_steps("*2\r\n$1\r\na\r\n$5\r\nabcde\r\n", 24, &limits, 24);
+    GString *text = meaning_in_steps("*2\r\n$1\r\na\r\n$5\r\nabcde\r\n", 22, &limits, 22);
     T_STR_EQ(text->str, "[a][abcde];");
     g_string_free(text, TRUE);
     text = meaning_in_steps("*3\r\n$1\r\na\r\n", 11, &limits, 11);
