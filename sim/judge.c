@@ -1,4 +1,4 @@
-#include "judge.h"
+#include "judge_state.h"
 
 #include <orrery/keyspace.h>
 
@@ -10,34 +10,6 @@
 #define POLL_NS (20 * ORR_NS_PER_MS)
 #define GUARD_POLL_NS (200 * ORR_NS_PER_MS)
 #define SECOND_TICK UINT32_MAX
-#define NOTE_SIZE 200u
-
-/* One expectation, and what is known of it so far. */
-typedef struct Item {
-    const SimSentence *check;
-    SimSection section;
-    bool expect; /* of the timeline */
-    bool implied;
-    SimMoment since;
-    OrrTime within_ns;
-    bool has_deadline;
-    bool once;
-    SimMeasured measured;
-    bool decided;
-    bool started;          /* the moment that it counts from has come */
-    OrrTime moment_ns;     /* when */
-    OrrTime true_since_ns; /* -1: it is false now */
-    bool guarded;          /* the deadline has passed; it must stay true */
-    bool polling;
-    uint64_t failures;
-} Item;
-
-struct SimJudge {
-    Item *items;
-    uint32_t count;
-    SimTally *tally;
-    bool unsafe;
-};
 
 /* Rules that hold in every scenario, also where it does not list them. */
 static const SimSentence IMPLIED[] = {
@@ -47,16 +19,16 @@ static const SimSentence IMPLIED[] = {
     {.kind = SIM_CHECK_EPOCHS_NEVER_DOWN, .text = "epochs never go down"},
 };
 
-static bool
-is_rule(SimSentenceKind kind)
+bool
+sim_check_is_rule(SimSentenceKind kind)
 {
     return kind >= SIM_CHECK_ONE_SERVER_PER_SLOT && kind <= SIM_CHECK_NEVER_EMPTIED;
 }
 
 /* ---- verdicts */
 
-static void
-decide(Item *item, SimVerdict verdict, OrrTime at, const char *note)
+void
+sim_item_decide(SimItem *item, SimVerdict verdict, OrrTime at, const char *note)
 {
     if (item->decided) {
         return;
@@ -70,8 +42,8 @@ decide(Item *item, SimVerdict verdict, OrrTime at, const char *note)
     }
 }
 
-static void
-fail(SimWorld *world, Item *item, const char *note)
+void
+sim_item_fail(SimWorld *world, SimItem *item, const char *note)
 {
     item->failures++;
     if (item->decided) {
@@ -82,11 +54,11 @@ fail(SimWorld *world, Item *item, const char *note)
     if (item->measured.safety) {
         world->judge->unsafe = true;
     }
-    decide(item, SIM_VERDICT_FAILED, world->now_ns, note);
+    sim_item_decide(item, SIM_VERDICT_FAILED, world->now_ns, note);
 }
 
-static void
-set_value(Item *item, SimUnit unit, int64_t value)
+void
+sim_item_set_value(SimItem *item, SimUnit unit, int64_t value)
 {
     item->measured.has_value = true;
     item->measured.unit = unit;
@@ -97,7 +69,7 @@ set_value(Item *item, SimUnit unit, int64_t value)
 
 /* A check may carry its own deadline: "... within 10s of kill". */
 static void
-take_deadline(Item *item)
+take_deadline(SimItem *item)
 {
     const SimSentence *check = item->check;
 
@@ -109,7 +81,7 @@ take_deadline(Item *item)
 }
 
 static void
-init_item(Item *item, const SimSentence *check, const char *text, bool safety)
+init_item(SimItem *item, const SimSentence *check, const char *text, bool safety)
 {
     item->check = check;
     item->measured = (SimMeasured){
@@ -124,7 +96,7 @@ init_item(Item *item, const SimSentence *check, const char *text, bool safety)
 }
 
 static void
-init_expectation(Item *item, const SimExpectation *spec)
+init_expectation(SimItem *item, const SimExpectation *spec)
 {
     init_item(item, &spec->check, spec->text, spec->safety);
     item->section = spec->section;
@@ -135,7 +107,7 @@ init_expectation(Item *item, const SimExpectation *spec)
         item->within_ns = spec->within_ns;
     }
     if (!spec->applies) {
-        decide(item, SIM_VERDICT_SKIPPED, -1, spec->condition);
+        sim_item_decide(item, SIM_VERDICT_SKIPPED, -1, spec->condition);
     }
 }
 
@@ -170,14 +142,14 @@ sim_judge_new(SimWorld *world)
     const SimScenario *scenario = world->scenario;
     SimJudge *self = g_new0(SimJudge, 1);
 
-    self->items = g_new0(Item, scenario->expectation_count + G_N_ELEMENTS(IMPLIED) +
-                                   scenario->action_count + 1);
+    self->items = g_new0(SimItem, scenario->expectation_count + G_N_ELEMENTS(IMPLIED) +
+                                      scenario->action_count + 1);
     for (unsigned i = 0; i < scenario->expectation_count; i++) {
         init_expectation(&self->items[self->count++], &scenario->expectations[i]);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(IMPLIED); i++) {
         if (!is_listed(scenario, IMPLIED[i].kind)) {
-            Item *item = &self->items[self->count++];
+            SimItem *item = &self->items[self->count++];
 
             init_item(item, &IMPLIED[i], IMPLIED[i].text, true);
             item->section = SIM_SECTION_ALWAYS;
@@ -186,7 +158,7 @@ sim_judge_new(SimWorld *world)
     }
     for (unsigned i = 0; i < scenario->action_count; i++) {
         if (scenario->timeline[i].command.kind == SIM_COMMAND_EXPECT) {
-            Item *item = &self->items[self->count++];
+            SimItem *item = &self->items[self->count++];
 
             init_item(item, &scenario->timeline[i].check, scenario->timeline[i].text,
                       is_safety(&scenario->timeline[i].check));
@@ -226,10 +198,10 @@ sim_judge_on_violation(SimSentenceKind check, OrrTime at_ns, const char *text, v
         return;
     }
     for (uint32_t i = 0; i < world->judge->count; i++) {
-        Item *item = &world->judge->items[i];
+        SimItem *item = &world->judge->items[i];
 
         if (item->check->kind == check && item->section == SIM_SECTION_ALWAYS) {
-            fail(world, item, text);
+            sim_item_fail(world, item, text);
         }
     }
 }
@@ -257,15 +229,15 @@ check_never_failed(SimWorld *world, SimHost *host, const OrrTrace *trace)
     uint32_t accused = sim_roster_index(world->names, SIM_ROSTER_NODE, &trace->other);
 
     for (uint32_t i = 0; i < world->judge->count && accused != SIM_ROSTER_NONE; i++) {
-        Item *item = &world->judge->items[i];
-        char note[NOTE_SIZE];
+        SimItem *item = &world->judge->items[i];
+        char note[SIM_NOTE_SIZE];
 
         if (item->check->kind == SIM_CHECK_NEVER_FAILED && !item->decided &&
             concerns(world, item->check, SIM_PART_WHO, accused) &&
             concerns(world, item->check, SIM_PART_VIEW, host->index)) {
             g_snprintf(note, sizeof note, "%s declared %s failed", host->spec->name,
                        world->hosts[accused].spec->name);
-            fail(world, item, note);
+            sim_item_fail(world, item, note);
         }
     }
 }
@@ -280,14 +252,14 @@ check_never_emptied(SimWorld *world, SimHost *host)
     }
     keys = orr_keyspace_count(orr_node_keyspace(host->node));
     for (uint32_t i = 0; i < world->judge->count && keys == 0 && host->keys_seen > 0; i++) {
-        Item *item = &world->judge->items[i];
-        char note[NOTE_SIZE];
+        SimItem *item = &world->judge->items[i];
+        char note[SIM_NOTE_SIZE];
 
         if (item->check->kind == SIM_CHECK_NEVER_EMPTIED && !item->decided &&
             concerns(world, item->check, SIM_PART_WHO, host->index)) {
             g_snprintf(note, sizeof note, "%s dropped its %" G_GUINT64_FORMAT " keys",
                        host->spec->name, host->keys_seen);
-            fail(world, item, note);
+            sim_item_fail(world, item, note);
         }
     }
     host->keys_seen = keys;
@@ -374,7 +346,7 @@ plan_poll(SimWorld *world, uint32_t index, OrrTime after)
 static void
 begin_item(SimWorld *world, uint32_t index)
 {
-    Item *item = &world->judge->items[index];
+    SimItem *item = &world->judge->items[index];
 
     item->started = true;
     item->moment_ns = world->now_ns;
@@ -386,7 +358,7 @@ begin_item(SimWorld *world, uint32_t index)
 }
 
 static bool
-counts_from(const Item *item, SimMomentKind kind, uint32_t action)
+counts_from(const SimItem *item, SimMomentKind kind, uint32_t action)
 {
     if (!item->has_deadline || item->decided || item->since.kind != kind) {
         return false;
@@ -425,7 +397,7 @@ sim_judge_begin(SimWorld *world)
     SimJudge *self = world->judge;
 
     for (uint32_t i = 0; i < self->count; i++) {
-        const Item *item = &self->items[i];
+        const SimItem *item = &self->items[i];
 
         if (item->has_deadline && !item->decided && item->since.kind == SIM_MOMENT_TIME) {
             sim_world_plan(world, sim_world_virtual_ns(world, MAX(item->since.offset_ns, 0)),
@@ -435,8 +407,8 @@ sim_judge_begin(SimWorld *world)
     sim_world_plan(world, world->now_ns, SIM_EVENT_CHECK, SECOND_TICK, 0);
 }
 
-static OrrTime
-deadline_of(const Item *item)
+OrrTime
+sim_item_deadline_ns(const SimItem *item)
 {
     return item->moment_ns + item->within_ns;
 }
@@ -445,39 +417,40 @@ deadline_of(const Item *item)
 static void
 poll_requests(SimWorld *world, uint32_t index)
 {
-    Item *item = &world->judge->items[index];
+    SimItem *item = &world->judge->items[index];
     const SimValue *hold = &item->check->part[SIM_PART_HOLD];
-    OrrTime from = deadline_of(item);
+    OrrTime from = sim_item_deadline_ns(item);
     OrrTime to = hold->type == SIM_VALUE_NUMBER ? from + hold->number : world->end_ns;
-    char note[NOTE_SIZE] = "";
+    char note[SIM_NOTE_SIZE] = "";
 
     if (world->now_ns < to + ORR_NS_PER_S) { /* and time for the last to be answered */
         plan_poll(world, index, MIN(to + ORR_NS_PER_S, world->end_ns) - world->now_ns + 1);
         return;
     }
     if (!sim_check_requests(world, item->check, from, to, note, sizeof note)) {
-        fail(world, item, note);
+        sim_item_fail(world, item, note);
     } else {
-        decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
+        sim_item_decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
     }
 }
 
 /* A state that must stay: so long as `for` says, or until something else is done to the cluster
  * or comes to its end. */
 static bool
-may_let_go(SimWorld *world, const Item *item)
+may_let_go(SimWorld *world, const SimItem *item)
 {
     const SimValue *hold = &item->check->part[SIM_PART_HOLD];
 
     if (hold->type == SIM_VALUE_NUMBER) {
-        return world->now_ns > deadline_of(item) + hold->number;
+        return world->now_ns > sim_item_deadline_ns(item) + hold->number;
     }
     for (size_t i = sim_faults_span_count(world); i-- > 0;) {
         const SimFaultSpan *span = sim_faults_span(world, i);
 
-        bool ended = span->to_ns != ORR_NEVER && span->to_ns > deadline_of(item);
+        bool ended = span->to_ns != ORR_NEVER && span->to_ns > sim_item_deadline_ns(item);
 
-        if (span->kind != SIM_COMMAND_EXPECT && (span->from_ns > deadline_of(item) || ended)) {
+        if (span->kind != SIM_COMMAND_EXPECT &&
+            (span->from_ns > sim_item_deadline_ns(item) || ended)) {
             return true;
         }
     }
@@ -487,15 +460,15 @@ may_let_go(SimWorld *world, const Item *item)
 static void
 poll_state(SimWorld *world, uint32_t index)
 {
-    Item *item = &world->judge->items[index];
+    SimItem *item = &world->judge->items[index];
     SimSentence agree = {.kind = SIM_CHECK_VIEWS_AGREE};
     bool measures = item->check->kind == SIM_CHECK_AGREEMENT_TIME;
-    char note[NOTE_SIZE] = "";
+    char note[SIM_NOTE_SIZE] = "";
     bool holds = sim_check_state(world, measures ? &agree : item->check, note, sizeof note);
 
     if (holds && item->true_since_ns < 0) {
         item->true_since_ns = world->now_ns;
-        set_value(item, SIM_UNIT_NS, world->now_ns - item->moment_ns);
+        sim_item_set_value(item, SIM_UNIT_NS, world->now_ns - item->moment_ns);
     } else if (!holds) {
         item->true_since_ns = -1;
     }
@@ -504,15 +477,16 @@ poll_state(SimWorld *world, uint32_t index)
         return;
     }
     if (holds && item->once) {
-        decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
-    } else if (!holds && world->now_ns >= deadline_of(item) && !may_let_go(world, item)) {
-        fail(world, item, note);
+        sim_item_decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
+    } else if (!holds && world->now_ns >= sim_item_deadline_ns(item) &&
+               !may_let_go(world, item)) {
+        sim_item_fail(world, item, note);
     } else if (item->guarded && may_let_go(world, item)) {
-        decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
+        sim_item_decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
     }
-    item->guarded = world->now_ns >= deadline_of(item);
+    item->guarded = world->now_ns >= sim_item_deadline_ns(item);
     if (!item->decided) {
-        OrrTime left = deadline_of(item) - world->now_ns;
+        OrrTime left = sim_item_deadline_ns(item) - world->now_ns;
 
         plan_poll(world, index, item->guarded ? GUARD_POLL_NS : MIN(POLL_NS, MAX(left, 1)));
     }
@@ -522,24 +496,24 @@ poll_state(SimWorld *world, uint32_t index)
  * then.
  */
 static void
-poll_number(SimWorld *world, Item *item)
+poll_number(SimWorld *world, SimItem *item)
 {
     SimNumber number = sim_check_measure(world, item->check);
 
     if (item->check->part[SIM_PART_BOUND].type == SIM_VALUE_BOUND && number.known) {
-        set_value(item, item->check->part[SIM_PART_BOUND].bound.unit, number.value);
+        sim_item_set_value(item, item->check->part[SIM_PART_BOUND].bound.unit, number.value);
         if (!sim_bound_holds(&item->check->part[SIM_PART_BOUND].bound, number.value)) {
-            fail(world, item, number.note);
+            sim_item_fail(world, item, number.note);
             return;
         }
     }
-    decide(item, SIM_VERDICT_HELD, world->now_ns, number.note);
+    sim_item_decide(item, SIM_VERDICT_HELD, world->now_ns, number.note);
 }
 
 static void
 poll(SimWorld *world, uint32_t index)
 {
-    Item *item = &world->judge->items[index];
+    SimItem *item = &world->judge->items[index];
 
     item->polling = false;
     if (item->decided) {
@@ -550,10 +524,10 @@ poll(SimWorld *world, uint32_t index)
     } else if (sim_check_is_state(item->check->kind) ||
                item->check->kind == SIM_CHECK_AGREEMENT_TIME) {
         poll_state(world, index);
-    } else if (world->now_ns >= deadline_of(item)) {
+    } else if (world->now_ns >= sim_item_deadline_ns(item)) {
         poll_number(world, item);
     } else {
-        plan_poll(world, index, deadline_of(item) - world->now_ns);
+        plan_poll(world, index, sim_item_deadline_ns(item) - world->now_ns);
     }
 }
 
@@ -565,14 +539,14 @@ on_second(SimWorld *world)
         check_never_emptied(world, &world->hosts[i]);
     }
     for (uint32_t i = 0; i < world->judge->count; i++) {
-        Item *item = &world->judge->items[i];
-        char note[NOTE_SIZE] = "";
+        SimItem *item = &world->judge->items[i];
+        char note[SIM_NOTE_SIZE] = "";
 
         /* a state under `always` is looked at each second */
         if (item->section == SIM_SECTION_ALWAYS && !item->decided && !item->has_deadline &&
             sim_check_is_state(item->check->kind) &&
             !sim_check_state(world, item->check, note, sizeof note)) {
-            fail(world, item, note);
+            sim_item_fail(world, item, note);
         }
     }
     sim_world_plan(world, world->now_ns + ORR_NS_PER_S, SIM_EVENT_CHECK, SECOND_TICK, 0);
@@ -594,8 +568,8 @@ void
 sim_judge_expect(SimWorld *world, uint32_t action)
 {
     for (uint32_t i = 0; i < world->judge->count; i++) {
-        Item *item = &world->judge->items[i];
-        char note[NOTE_SIZE] = "";
+        SimItem *item = &world->judge->items[i];
+        char note[SIM_NOTE_SIZE] = "";
 
         if (!item->expect || item->since.index != action || item->decided) {
             continue;
@@ -603,207 +577,9 @@ sim_judge_expect(SimWorld *world, uint32_t action)
         if (!sim_check_is_state(item->check->kind)) {
             poll_number(world, item);
         } else if (sim_check_state(world, item->check, note, sizeof note)) {
-            decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
+            sim_item_decide(item, SIM_VERDICT_HELD, world->now_ns, NULL);
         } else {
-            fail(world, item, note);
+            sim_item_fail(world, item, note);
         }
     }
-}
-
-/* ---- the end */
-
-static void
-finish_agreement(SimWorld *world, Item *item)
-{
-    OrrTime took = item->true_since_ns < 0 ? ORR_NEVER : item->true_since_ns - item->moment_ns;
-
-    if (!item->started) {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, "its moment never came");
-    } else if (took == ORR_NEVER) {
-        fail(world, item, "the views never agreed");
-    } else if (!sim_bound_holds(&item->check->part[SIM_PART_BOUND].bound, took)) {
-        set_value(item, SIM_UNIT_NS, took);
-        fail(world, item, "");
-    } else {
-        set_value(item, SIM_UNIT_NS, took);
-        decide(item, SIM_VERDICT_HELD, -1, NULL);
-    }
-}
-
-static void
-finish_deadline(SimWorld *world, Item *item)
-{
-    char note[NOTE_SIZE] = "";
-
-    if (!item->started) {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, "its moment never came");
-    } else if (item->check->kind == SIM_CHECK_REQUESTS_SUCCEED) {
-        if (!sim_check_requests(world, item->check, deadline_of(item), world->now_ns, note,
-                                sizeof note)) {
-            fail(world, item, note);
-        } else {
-            decide(item, SIM_VERDICT_HELD, -1, NULL);
-        }
-    } else if (sim_check_state(world, item->check, note, sizeof note)) {
-        decide(item, SIM_VERDICT_HELD, -1, NULL);
-    } else if (world->now_ns >= deadline_of(item)) {
-        fail(world, item, note);
-    } else {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, "the run ended before the deadline");
-    }
-}
-
-static void
-finish_number(SimWorld *world, Item *item)
-{
-    const SimValue *bound = &item->check->part[SIM_PART_BOUND];
-    SimNumber number = sim_check_measure(world, item->check);
-
-    if (!number.known) {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, number.note);
-        return;
-    }
-    if (bound->type == SIM_VALUE_BOUND) {
-        set_value(item, bound->bound.unit, number.value);
-        if (!sim_bound_holds(&bound->bound, number.value)) {
-            fail(world, item, number.note);
-            item->measured.at_ns = number.at_ns;
-            return;
-        }
-    } else if (number.value == 0) { /* yes or no */
-        fail(world, item, number.note);
-        return;
-    }
-    decide(item, SIM_VERDICT_HELD, number.at_ns, NULL);
-}
-
-/* What `always` bounds saw at most. */
-static void
-finish_rule(SimWorld *world, Item *item)
-{
-    const SimValue *bound = &item->check->part[SIM_PART_BOUND];
-    SimNetworkStats stats = sim_network_stats(world->network);
-    int64_t peak = 0;
-
-    switch ((int)item->check->kind) {
-    case SIM_CHECK_MESSAGES_IN_FLIGHT:
-        peak = (int64_t)stats.in_flight_peak;
-        break;
-    case SIM_CHECK_BYTES_PER_LINK:
-        for (size_t i = 0; i < sim_network_link_count(world->network); i++) {
-            SimLinkStats link = sim_network_link_stats(world->network, i);
-
-            peak = MAX(peak, (int64_t)link.queue_peak_size);
-        }
-        break;
-    case SIM_CHECK_MEMORY_PER_NODE:
-        peak = (int64_t)world->judge->tally->memory_peak;
-        break;
-    case SIM_CHECK_NO_DELETED_KEY_RETURNS:
-        if (world->judge->tally->returned->len > 0) {
-            fail(world, item, "a client read a value that was deleted before");
-        }
-        decide(item, SIM_VERDICT_HELD, -1, NULL);
-        return;
-    default:
-        decide(item, SIM_VERDICT_HELD, -1, NULL);
-        return;
-    }
-    set_value(item, bound->bound.unit, peak);
-    if (bound->type == SIM_VALUE_BOUND && !sim_bound_holds(&bound->bound, peak)) {
-        fail(world, item, "");
-    }
-    decide(item, SIM_VERDICT_HELD, -1, NULL);
-}
-
-static void
-finish_item(SimWorld *world, Item *item)
-{
-    char note[NOTE_SIZE] = "";
-
-    if (item->decided) {
-        return;
-    }
-    if (world->never_formed) {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, "the scenario never began");
-    } else if (item->expect) {
-        decide(item, SIM_VERDICT_UNDECIDED, -1, "its time never came");
-    } else if (item->check->kind == SIM_CHECK_AGREEMENT_TIME) {
-        finish_agreement(world, item);
-    } else if (item->has_deadline) {
-        finish_deadline(world, item);
-    } else if (is_rule(item->check->kind)) {
-        finish_rule(world, item);
-    } else if (!sim_check_is_state(item->check->kind)) {
-        finish_number(world, item);
-    } else if (item->section == SIM_SECTION_ALWAYS ||
-               sim_check_state(world, item->check, note, sizeof note)) {
-        decide(item, SIM_VERDICT_HELD, -1, NULL);
-    } else {
-        fail(world, item, note);
-    }
-}
-
-void
-sim_judge_finish(SimWorld *world)
-{
-    /* states first: they are of this instant; then what the whole run comes to */
-    for (uint32_t i = 0; i < world->judge->count; i++) {
-        if (sim_check_is_state(world->judge->items[i].check->kind)) {
-            finish_item(world, &world->judge->items[i]);
-        }
-    }
-    sim_invariants_finish(world->invariants, world->now_ns);
-    sim_tally_finish(world);
-    for (uint32_t i = 0; i < world->judge->count; i++) {
-        finish_item(world, &world->judge->items[i]);
-    }
-}
-
-/* ---- answers */
-
-size_t
-sim_judge_count(const SimWorld *world)
-{
-    return world->judge->count;
-}
-
-SimMeasured *
-sim_judge_measured(const SimWorld *world, size_t index)
-{
-    g_assert(index < world->judge->count);
-    return &world->judge->items[index].measured;
-}
-
-bool
-sim_judge_unsafe(const SimWorld *world)
-{
-    return world->judge->unsafe;
-}
-
-int
-sim_judge_exit_code(const SimWorld *world)
-{
-    bool late = world->never_formed;
-    bool undecided = false;
-
-    if (world->broken) {
-        return SIM_EXIT_UNSAFE;
-    }
-    for (uint32_t i = 0; i < world->judge->count; i++) {
-        const SimMeasured *measured = &world->judge->items[i].measured;
-
-        if (measured->verdict == SIM_VERDICT_FAILED && measured->safety) {
-            return SIM_EXIT_UNSAFE;
-        }
-        late |= measured->verdict == SIM_VERDICT_FAILED;
-        undecided |= measured->verdict == SIM_VERDICT_UNDECIDED;
-    }
-    return late ? SIM_EXIT_LATE : undecided ? SIM_EXIT_UNDECIDED : SIM_EXIT_HELD;
-}
-
-SimTally *
-sim_judge_tally(const SimWorld *world)
-{
-    return world->judge->tally;
 }

@@ -404,50 +404,70 @@ add_union(SimWorld *world, const SimTarget *target, OrrRng *rng, const SimSet *n
     }
 }
 
-SimSet *
-sim_target_resolve(SimWorld *world, const SimTarget *target, OrrRng *rng, const SimSet *named)
+/* What the scenario's file says by itself, whatever happens. */
+static bool
+add_fixed(const SimWorld *world, const SimTarget *target, SimSet *set)
 {
     const SimScenario *scenario = world->scenario;
-    SimSet *set = sim_set_new();
-    uint32_t shard = sim_target_shard(world, target);
 
-    switch (target->kind) {
+    switch ((int)target->kind) {
     case SIM_TARGET_NODE:
         sim_set_add(set, target->index);
-        break;
+        return true;
     case SIM_TARGET_SITE:
         add_hosts(set, scenario->sites[target->index].nodes,
                   scenario->sites[target->index].node_count);
         sim_clients_add_places(world, SIM_NONE, target->index, set);
-        break;
+        return true;
     case SIM_TARGET_SHARD:
         add_hosts(set, scenario->shards[target->index].nodes,
                   scenario->shards[target->index].node_count);
-        break;
+        return true;
     case SIM_TARGET_CLUSTER:
         add_hosts(set, scenario->clusters[target->index].nodes,
                   scenario->clusters[target->index].node_count);
-        break;
-    case SIM_TARGET_ALL:
-    case SIM_TARGET_PRIMARIES:
-    case SIM_TARGET_ALL_REPLICAS:
-    case SIM_TARGET_VOTERS:
-    case SIM_TARGET_WITNESSES:
-    case SIM_TARGET_SPARES:
-        add_matching(world, target, set);
-        break;
+        return true;
+    case SIM_TARGET_FLEET:
+        sim_clients_add_fleet(world, target->index, set);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Roles of a shard, as they are now. */
+static void
+add_roles(SimWorld *world, const SimTarget *target, SimSet *set)
+{
+    uint32_t shard = sim_target_shard(world, target);
+
+    if (shard == SIM_NONE) {
+        return;
+    }
+    if (target->kind == SIM_TARGET_FIRST_PRIMARY) {
+        sim_set_add(set, world->scenario->shards[shard].primary);
+    } else if (target->kind == SIM_TARGET_REPLICAS || target->kind == SIM_TARGET_BEST_REPLICA) {
+        add_replicas(world, shard, target->kind == SIM_TARGET_BEST_REPLICA, set);
+    } else {
+        add_found(sim_shard_primary(world, shard), set);
+    }
+}
+
+SimSet *
+sim_target_resolve(SimWorld *world, const SimTarget *target, OrrRng *rng, const SimSet *named)
+{
+    SimSet *set = sim_set_new();
+
+    if (add_fixed(world, target, set)) {
+        return set;
+    }
+    switch ((int)target->kind) {
     case SIM_TARGET_LEADER:
     case SIM_TARGET_PRIMARY:
-        add_found(shard != SIM_NONE ? sim_shard_primary(world, shard) : SIM_NONE, set);
-        break;
     case SIM_TARGET_FIRST_PRIMARY:
-        add_found(shard != SIM_NONE ? scenario->shards[shard].primary : SIM_NONE, set);
-        break;
     case SIM_TARGET_REPLICAS:
-        add_replicas(world, shard, false, set);
-        break;
     case SIM_TARGET_BEST_REPLICA:
-        add_replicas(world, shard, true, set);
+        add_roles(world, target, set);
         break;
     case SIM_TARGET_OWNER:
         add_owner(world, target->index, set);
@@ -468,14 +488,14 @@ sim_target_resolve(SimWorld *world, const SimTarget *target, OrrRng *rng, const 
     case SIM_TARGET_CLIENTS:
         add_clients(world, target->of, rng, set);
         break;
-    case SIM_TARGET_FLEET:
-        sim_clients_add_fleet(world, target->index, set);
-        break;
     case SIM_TARGET_UNION:
         add_union(world, target, rng, named, set);
         break;
     case SIM_TARGET_EXCEPT:
         add_except(world, target, rng, named, set);
+        break;
+    default: /* all nodes of a kind */
+        add_matching(world, target, set);
         break;
     }
     return set;
