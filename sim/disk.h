@@ -2,8 +2,7 @@
  *
  *     submit --> queue --> page cache --sync--> platter
  *                  |           |                   |
- *       kill:   lost if      kept                kept
- *               not begun
+ *       kill:   kept         kept                kept
  *       power:   lost     lost, torn or kept     kept
  *
  * Files are (kind, generation) as in event.h and only grow, or are removed. Operations complete
@@ -96,8 +95,8 @@ uint64_t sim_disk_size(const SimHostDisk *disk);
 
 /* ------- crashes: what was waiting is never reported */
 
-/* The process is killed: what was written stays, a write that has begun is finished, what was
- * only waiting never happens. */
+/* The process is killed: what it submitted is in the kernel's hands and is written, but never
+ * reported. */
 void sim_disk_kill(SimHostDisk *disk, OrrTime now_ns);
 
 typedef enum SimPowerCutMode {

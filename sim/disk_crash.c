@@ -12,14 +12,16 @@ forget_waiting(SimHostDisk *disk)
     disk->life++;
 }
 
-/* A write that has begun is finished by the kernel, whatever becomes of the process. */
+/* What is in the kernel's hands when the process or the power goes: with a kill all that was
+ * submitted, because a host has called write() before it goes on to its next effect; when the
+ * power goes, what the device has begun. */
 static void
-finish_begun(SimHostDisk *disk, OrrTime now_ns)
+finish_writes(SimHostDisk *disk, OrrTime now_ns, bool all)
 {
     sim_disk_write_until(disk, now_ns);
     for (GList *link = disk->waiting.head; link != NULL; link = link->next) {
         Waiting *waiting = link->data;
-        bool begun = disk->group_count != 0 && waiting->begins_ns < now_ns;
+        bool begun = all || (disk->group_count != 0 && waiting->begins_ns < now_ns);
 
         if (disk->group_count != 0) {
             disk->group_count--;
@@ -33,7 +35,7 @@ finish_begun(SimHostDisk *disk, OrrTime now_ns)
 void
 sim_disk_kill(SimHostDisk *disk, OrrTime now_ns)
 {
-    finish_begun(disk, now_ns);
+    finish_writes(disk, now_ns, true);
     forget_waiting(disk);
     memset(disk->newest, 0, sizeof disk->newest);
 }
@@ -177,7 +179,7 @@ sim_disk_power_cut(SimHostDisk *disk, OrrTime now_ns, const SimPowerCut *cut)
 {
     sim_disk_write_until(disk, now_ns);
     if (cut->mode == SIM_POWER_TEAR || cut->mode == SIM_POWER_LOSE) {
-        finish_begun(disk, now_ns); /* the write in flight is what is torn or lost */
+        finish_writes(disk, now_ns, false); /* the write in flight is what is torn or lost */
     }
     if (cut->mode == SIM_POWER_TEAR_AT) {
         tear_at(disk, cut);

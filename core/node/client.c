@@ -398,11 +398,10 @@ orr_node_answer(OrrNode *node, uint64_t client, bool close, OrrEffects *out)
 {
     OrrEffects *list = out;
 
-    if (node->config.settings.appendfsync == ORR_APPENDFSYNC_ALWAYS) {
-        orr_node_flush_data(node, out);
-        if (node->log_op != 0) {
-            list = orr_gate_hold(node->gate, node->log_op, on_answer_stored, node, client);
-        }
+    /* the log before the answer: a killed process has written whatever it acknowledged */
+    orr_node_flush_data(node, out);
+    if (node->config.settings.appendfsync == ORR_APPENDFSYNC_ALWAYS && node->log_op != 0) {
+        list = orr_gate_hold(node->gate, node->log_op, on_answer_stored, node, client);
     }
     orr_effects_reply(list, client, orr_reply_bytes(node->reply), close);
     orr_reply_clear(node->reply);

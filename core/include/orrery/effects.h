@@ -43,7 +43,9 @@ typedef struct OrrEffect {
             OrrStoreAction action;
             /* A write that failed leaves nothing in its file, and all later writes to that file
              * fail, too, until it is removed: no file has a hole. */
-            bool sync; /* STORED only when it would survive a power cut */
+            bool
+                sync; /* STORED only when it would survive a power cut; without it, the bytes
+                         are handed to the kernel (write) before the next effect is performed */
             OrrBytes bytes;
         } store;
         struct {
