@@ -530,12 +530,15 @@ on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
     if ((request->flags & ORR_VOTE_CONSENT) != 0 && primary != NULL) {
         orr_detector_yield(primary, request->epoch);
     }
-    orr_detector_promise(self->base.detector, now.mono_ns, candidate);
+    if (!ORR_PLANTED(context->settings, VOTE_TWICE)) {
+        orr_detector_promise(self->base.detector, now.mono_ns, candidate);
+    }
     if (!ORR_PLANTED(context->settings, VOTE_NOT_PERSISTED)) {
         held = self->base.sink.persist(self->base.sink.owner, now, request->epoch,
                                        &candidate->id, out);
     }
-    if (!again) {
+    if (!again ||
+        held != out) { /* told again: nothing new. Written again: the first time failed */
         trace_vote(self, verdict, candidate, request, held);
     }
     send_vote(self, verdict, candidate, request, held);

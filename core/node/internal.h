@@ -78,6 +78,7 @@ struct OrrNode {
     uint64_t boots;
     uint64_t epoch_saving;         /* the last that was given to the disk */
     uint64_t epoch_saved;          /* the last that is known to be on it */
+    bool epoch_failed;             /* the disk would not take it */
     uint64_t incarnation_reserved; /* up to here it is on disk as used */
     OrrMeet meets[ORR_MEETS_MAX];
     size_t meet_count;

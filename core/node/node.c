@@ -403,6 +403,10 @@ keep_house(OrrNode *node, OrrEffects *out)
         return;
     }
     node->housekeeping_at = now_ns + orr_heartbeat_ns(&node->config.settings);
+    if (node->epoch_failed) {
+        node->epoch_failed = false;
+        node->epoch_saving = node->epoch_saved;
+    }
     orr_node_set_clock(node, out);
     (void)orr_members_purge(node->context.members, now_ns);
     meet_again(node, out);
@@ -457,7 +461,7 @@ on_epoch_stored(void *owner, OrrStatus status, uint64_t epoch, OrrNow now, OrrEf
         node->epoch_saved = MAX(node->epoch_saved, epoch);
         node->change++;
     } else {
-        node->epoch_saving = node->epoch_saved;
+        node->epoch_failed = true; /* tried again with the next housekeeping */
     }
 }
 
