@@ -377,6 +377,9 @@ report_lost(Judge *judge, uint32_t key)
     judge->verdict.keys_lost += judge->lost->len != 0;
 }
 
+/* Whether a key that ends just now is still there is a matter of clocks, for `TTLs off by`. */
+#define EXPIRY_SLACK ORR_NS_PER_S
+
 static void
 judge_key(Judge *judge, uint32_t key, SimFinal final)
 {
@@ -391,8 +394,8 @@ judge_key(Judge *judge, uint32_t key, SimFinal final)
     }
     OrrTime expires_ns = key_at(judge->history, key)->expires_ns;
 
-    if (!final.present &&
-        (expires_ns == ORR_NEVER || (expires_ns != 0 && expires_ns <= judge->now_ns))) {
+    if (!final.present && (expires_ns == ORR_NEVER ||
+                           (expires_ns != 0 && expires_ns <= judge->now_ns + EXPIRY_SLACK))) {
         return;
     }
     uint32_t explained = explained_number(judge->history, &judge->chains, key, final);

@@ -120,8 +120,17 @@ expect "hset" 2 redis-cli -c -p $((port + 2)) hset user name alice age 7
 expect "hget" alice redis-cli -c -p "$port" hget user name
 expect "expire" 1 redis-cli -c -p "$port" expire greeting 100
 expect "ttl" 100 redis-cli -c -p "$port" ttl greeting
-timeout 20 redis-cli --cluster check "127.0.0.1:$port" >"$work/check" 2>&1 &&
-    grep -q 'All 16384 slots covered' "$work/check" &&
+# all agree within a moment of the last one's start; a loaded machine makes it a long moment
+check_cluster() {
+    local tries
+    for tries in $(seq 20); do
+        timeout 20 redis-cli --cluster check "127.0.0.1:$port" >"$work/check" 2>&1 &&
+            grep -q 'All 16384 slots covered' "$work/check" && return 0
+        sleep 0.5
+    done
+    return 1
+}
+check_cluster &&
     note "redis-cli --cluster check" || { bad "redis-cli --cluster check: $(cat "$work/check")"; show_logs; }
 for pipeline in 1 16; do
     timeout 60 redis-benchmark -p "$port" --cluster -t set,get -c 50 -n 100000 -P "$pipeline" -q >"$work/benchmark" 2>&1

@@ -14,17 +14,12 @@ trap 'rm -f "$out"' EXIT
 for file in $(git ls-files 'scenarios/*.yaml'); do
     name=$(basename "$file" .yaml)
     count=$seeds
-    patience=600
-    case "$file" in */scale/*)
-        count=1
-        patience=240 # its own bound is 10 x real time; this stops a run that is far from it
-        ;;
-    esac
-    if timeout "$patience" "$orrery" sweep "$file" --seeds "1..$count" -j "$jobs" --progress=never >"$out" 2>&1; then
+    case "$file" in */scale/*) continue ;; esac # big: for `./dev sweep`
+    if timeout 600 "$orrery" sweep "$file" --seeds "1..$count" -j "$jobs" --progress=never >"$out" 2>&1; then
         echo "ok scenario $name"
     else
         echo "bad scenario $name"
-        { echo "--- $name (stopped after $patience s, unless it says otherwise)"; tail -30 "$out"; } >&2
+        { echo "--- $name"; tail -30 "$out"; } >&2
     fi
 done
 timeout 900 "$planted" naive --list >/dev/null 2>&1 || exit 0
