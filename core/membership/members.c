@@ -427,7 +427,10 @@ take_record(OrrMembers *members, OrrTime now_ns, OrrMember *member,
         member->shard = shard != NULL ? shard : member->shard;
         member->role = (OrrRole)record->role;
     }
-    member->incarnation = MAX(member->incarnation, record->incarnation);
+    /* a tombstone is of the life it was made for, not of the later one that it beats: else
+     * whether an admitted node is let in would depend on the order in which the two were heard
+     */
+    member->incarnation = record->incarnation;
     count_in(members, member);
 }
 
