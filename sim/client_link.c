@@ -64,7 +64,8 @@ sim_client_open(SimWorld *world, SimClient *client)
     config.seed_count = fill_seeds(world, client, seeds);
     config.seed = orr_rng_next(&client->rng);
     config.hash_slot_by = world->scenario->settings.hash_slot_by;
-    config.requests_max = spec->rate > 0 ? ROUTER_REQUESTS_MAX : MAX(spec->workers, 1) * MAX(spec->pipeline, 1);
+    config.requests_max =
+        spec->rate > 0 ? ROUTER_REQUESTS_MAX : MAX(spec->workers, 1) * MAX(spec->pipeline, 1);
     config.node_share_percent = 100;
     if (spec->rate == 0 && spec->workers >= MANY_WORKERS) {
         config.node_share_percent = NARROW_SHARE_PERCENT;
