@@ -7,8 +7,8 @@
 #include <glib.h>
 #include <orrery/bus.h>
 
-/* What one step costs a processor of full speed, ns; and bytes on top of it. Measured on the
- * daemon's node, rounded up: what matters is that a slow node is slow by the right factor. */
+/* What one step costs a processor of full speed, ns; and bytes on top of it. Assumed,
+ * not measured: what matters is that a slow node is slow by the right factor. */
 #define COST_CONTROL_NS INT64_C(20000)
 #define COST_DATA_NS INT64_C(20000)
 #define COST_REQUEST_NS INT64_C(40000)
