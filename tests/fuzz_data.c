@@ -58,12 +58,12 @@ recover_framed(OrrBytes rest, OrrFileKind kind)
     GByteArray *bytes = g_byte_array_new();
     FrameHeader header = {.kind = kind, .generation = 1, .sequence = 1};
 
-    frame_put_header(bytes, &header);
+    orr_frame_put_header(bytes, &header);
     for (uint64_t sequence = 1; rest.size > 0; sequence++) {
         FrameType type = (FrameType)(take_byte(&rest) % 6);
         size_t size = take_byte(&rest);
 
-        frame_put_entry(bytes, sequence, type, take(&rest, size));
+        orr_frame_put_entry(bytes, sequence, type, take(&rest, size));
     }
     recover(orr_bytes(bytes->data, bytes->len), kind);
     g_byte_array_unref(bytes);

@@ -23,7 +23,11 @@ while read -r symbol; do
     fi
 done <<<"$outside"
 
-# Exported names are ours.
+# Exported names are ours, and so is what files of the library share: an embedder who links the
+# static library may have an md5_of() too.
+while read -r symbol; do
+    grep -qiE '^orr_' <<<"$symbol" || complain "liborrery.a defines $symbol for all to see"
+done < <(nm --defined-only "$library" 2>/dev/null | awk '$2 ~ /^[A-TV-Z]$/ {print $3}' | sort -u)
 while read -r symbol; do
     grep -qE '^orr_' <<<"$symbol" || complain "liborrery.so exports $symbol"
 done < <(nm -D --defined-only "$1"/core/liborrery.so.0.1.0 | awk '{print $3}' | grep -vE '^_(init|fini)$')

@@ -62,11 +62,11 @@ test_jumps_side_by_side(void)
             hashes[i] = i < 3 ? i - 1u : orr_rng_next(&rng);
         }
         for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
-            jump_many((Vectors)vectors, hashes, HASHES, buckets, found);
+            orr_jump_many((Vectors)vectors, hashes, HASHES, buckets, found);
             for (unsigned i = 0; i < HASHES; i++) {
                 T_REQUIRE(found[i] == orr_jump(hashes[i], buckets));
             }
-            jumpback_many((Vectors)vectors, hashes, HASHES, buckets, found);
+            orr_jumpback_many((Vectors)vectors, hashes, HASHES, buckets, found);
             for (unsigned i = 0; i < HASHES; i++) {
                 T_REQUIRE(found[i] == orr_jumpback(hashes[i], buckets));
             }
@@ -84,11 +84,12 @@ test_logarithm_in_integers(void)
         uint64_t s = orr_rng_next(&rng) >> (i % 64);
         s = i % 3 == 0 ? ~s : s;
         double exact = s == 0 ? 64 : 64 - log2((double)s);
-        double ours = (double)log2_cost(s) / 144115188075855872.0;
+        double ours = (double)orr_log2_cost(s) / 144115188075855872.0;
         T_REQUIRE(fabs(ours - exact) < 1.0 / (1 << 25));
     }
-    T_TRUE(log2_cost(UINT64_MAX) > 0);
-    T_TRUE(log2_cheaper(3, 2, 2, 1) && !log2_cheaper(2, 1, 3, 2) && !log2_cheaper(2, 1, 4, 2));
+    T_TRUE(orr_log2_cost(UINT64_MAX) > 0);
+    T_TRUE(orr_log2_cheaper(3, 2, 2, 1) && !orr_log2_cheaper(2, 1, 3, 2) &&
+           !orr_log2_cheaper(2, 1, 4, 2));
 }
 
 static void
@@ -97,10 +98,10 @@ check_bids(Vectors vectors, const uint64_t *keys, size_t key_count, const uint64
 {
     static Bid bids[100];
 
-    bids_highest_many(vectors, keys, key_count, nodes, count, bids);
+    orr_bids_highest_many(vectors, keys, key_count, nodes, count, bids);
     for (size_t k = 0; k < key_count; k++) {
-        Bid right = bids_highest_scalar(keys[k], nodes, count);
-        Bid one = bids_highest(vectors, keys[k], nodes, count);
+        Bid right = orr_bids_highest_scalar(keys[k], nodes, count);
+        Bid one = orr_bids_highest(vectors, keys[k], nodes, count);
 
         T_REQUIRE(one.bid == right.bid && one.index == right.index);
         T_REQUIRE(bids[k].bid == right.bid && bids[k].index == right.index);
@@ -124,7 +125,7 @@ test_vectors_find_the_scalar_winner(void)
             /* few different ones, so that ties abound */
             nodes[i] = count % 2 == 0 ? orr_rng_below(&rng, 4) : orr_rng_next(&rng);
         }
-        for (size_t i = count; i < bids_padded(count); i++) {
+        for (size_t i = count; i < orr_bids_padded(count); i++) {
             nodes[i] = nodes[0];
         }
         for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
@@ -145,19 +146,19 @@ test_auctions_side_by_side(void)
         unsigned bits = 1 + (unsigned)orr_rng_below(&rng, 52);
         Auction auction;
 
-        auction_init(&auction);
+        orr_auction_init(&auction);
         for (unsigned i = 0; i < count; i++) {
             bool twin = i > 0 && round % 3 == 0;
-            auction_add(&auction, twin ? auction.ids[i - 1] : orr_rng_next(&rng),
-                        1 + (orr_rng_next(&rng) >> (64 - bits)));
+            orr_auction_add(&auction, twin ? auction.ids[i - 1] : orr_rng_next(&rng),
+                            1 + (orr_rng_next(&rng) >> (64 - bits)));
         }
         for (unsigned k = 0; k < 50; k++) {
             /* a key that is an id bids 0 there */
             uint64_t key = k < count ? auction.ids[k] : orr_rng_next(&rng);
-            uint32_t right = auction_winner(VECTORS_NONE, &auction, key);
+            uint32_t right = orr_auction_winner(VECTORS_NONE, &auction, key);
 
             T_REQUIRE(right < count);
-            T_REQUIRE(auction_winner(vectors_here(), &auction, key) == right);
+            T_REQUIRE(orr_auction_winner(vectors_here(), &auction, key) == right);
         }
     }
 }
@@ -216,7 +217,7 @@ test_points_in_order_whatever_they_are(void)
         Point all[OWNERS * EACH];
         uint32_t rank[OWNERS];
 
-        points_init(&points);
+        orr_points_init(&points);
         for (uint32_t owner = 0; owner < OWNERS; owner++) {
             Point added[EACH];
 
@@ -225,7 +226,7 @@ test_points_in_order_whatever_they_are(void)
                 added[i] = (Point){orr_rng_next(&rng) & mask, owner};
                 all[owner * EACH + i] = added[i];
             }
-            points_merge(&points, added, EACH, rank);
+            orr_points_merge(&points, added, EACH, rank);
         }
         for (unsigned i = 0; i < 300; i++) {
             uint64_t near = all[i % (OWNERS * EACH)].position + orr_rng_below(&rng, 3) - 1;
@@ -234,11 +235,11 @@ test_points_in_order_whatever_they_are(void)
 
             hash = i == 0 ? UINT64_MAX : i == 1 ? 0 : hash;
             uint32_t right = naive_owner(all, OWNERS * EACH, hash, rank);
-            points_owners(&points, &hash, 1, 0, &batch);
-            T_REQUIRE(points_owner(&points, hash) == right);
+            orr_points_owners(&points, &hash, 1, 0, &batch);
+            T_REQUIRE(orr_points_owner(&points, hash) == right);
             T_REQUIRE(batch == right);
         }
-        points_clear(&points);
+        orr_points_clear(&points);
     }
 }
 

@@ -108,16 +108,16 @@ test_md5_and_siphash_are_the_published_ones(void)
         "12345678901234567890123456789012345678901234567890123456789012345678901234567890";
     uint8_t bytes[15];
 
-    T_TRUE(md5_of(ORR_BYTES_EMPTY).word[0] == 0xd98c1dd4);
-    T_TRUE(md5_of(orr_bytes_of_string("abc")).word[0] == 0x98500190);
-    T_TRUE(md5_of(orr_bytes_of_string("abc")).word[3] == 0x727fe128);
-    T_TRUE(md5_of(orr_bytes_of_string(eighty)).word[0] == 0xa2f4ed57);
-    T_TRUE(md5_of(orr_bytes_of_string(eighty)).word[3] == 0x7ab60721);
+    T_TRUE(orr_md5_of(ORR_BYTES_EMPTY).word[0] == 0xd98c1dd4);
+    T_TRUE(orr_md5_of(orr_bytes_of_string("abc")).word[0] == 0x98500190);
+    T_TRUE(orr_md5_of(orr_bytes_of_string("abc")).word[3] == 0x727fe128);
+    T_TRUE(orr_md5_of(orr_bytes_of_string(eighty)).word[0] == 0xa2f4ed57);
+    T_TRUE(orr_md5_of(orr_bytes_of_string(eighty)).word[3] == 0x7ab60721);
     for (unsigned i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)i;
     }
-    T_TRUE(siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
-                       orr_bytes(bytes, sizeof bytes)) == UINT64_C(0xa129ca6149be45e5));
+    T_TRUE(orr_siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
+                           orr_bytes(bytes, sizeof bytes)) == UINT64_C(0xa129ca6149be45e5));
     /* the reference implementation's first vectors: 0 to 9 bytes */
     static const uint64_t answers[10] = {
         UINT64_C(0x726fdb47dd0e0e31), UINT64_C(0x74f839c593dc67fd),
@@ -126,8 +126,8 @@ test_md5_and_siphash_are_the_published_ones(void)
         UINT64_C(0xcbc9466e58fee3ce), UINT64_C(0xab0200f58b01d137),
         UINT64_C(0x93f5f5799a932462), UINT64_C(0x9e0082df0ba9e4b0)};
     for (size_t size = 0; size < 10; size++) {
-        T_TRUE(siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
-                           orr_bytes(bytes, size)) == answers[size]);
+        T_TRUE(orr_siphash_2_4(UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
+                               orr_bytes(bytes, size)) == answers[size]);
     }
 }
 
@@ -177,7 +177,7 @@ test_siphash_of_any_length(void)
             bytes[i] = (uint8_t)orr_rng_next(&rng);
         }
         const uint8_t *at = bytes + orr_rng_below(&rng, 30);
-        T_TRUE(siphash_2_4(seed, 0, orr_bytes(at, size)) == naive_siphash(seed, at, size));
+        T_TRUE(orr_siphash_2_4(seed, 0, orr_bytes(at, size)) == naive_siphash(seed, at, size));
     }
 }
 
@@ -197,9 +197,9 @@ test_md5_of_many_is_md5_of_each(void)
             pieces[i] = orr_bytes(text + i, i % 8 == 0 ? base : (base * i) % 56);
         }
         for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
-            md5_of_many((Vectors)vectors, pieces, 40, digests);
+            orr_md5_of_many((Vectors)vectors, pieces, 40, digests);
             for (size_t i = 0; i < 40; i++) {
-                Md5 alone = md5_of(pieces[i]);
+                Md5 alone = orr_md5_of(pieces[i]);
                 T_REQUIRE(memcmp(&alone, &digests[i], sizeof alone) == 0);
             }
         }

@@ -46,7 +46,7 @@ static const uint32_t REMAINDERS[256] = {
 };
 
 uint32_t
-crc32c_bytewise(uint32_t crc, const uint8_t *at, size_t size)
+orr_crc32c_bytewise(uint32_t crc, const uint8_t *at, size_t size)
 {
     crc = ~crc;
     for (size_t i = 0; i < size; i++) {
@@ -57,7 +57,7 @@ crc32c_bytewise(uint32_t crc, const uint8_t *at, size_t size)
 
 #if CRC32C_HAS_SSE42
 __attribute__((target("sse4.2"))) uint32_t
-crc32c_sse42(uint32_t crc, const uint8_t *at, size_t size)
+orr_crc32c_sse42(uint32_t crc, const uint8_t *at, size_t size)
 {
     uint64_t sum = (uint32_t)~crc;
 
@@ -79,8 +79,8 @@ orr_crc32c(uint32_t crc, OrrBytes bytes)
 {
 #if CRC32C_HAS_SSE42
     if (__builtin_cpu_supports("sse4.2")) {
-        return crc32c_sse42(crc, bytes.data, bytes.size);
+        return orr_crc32c_sse42(crc, bytes.data, bytes.size);
     }
 #endif
-    return crc32c_bytewise(crc, bytes.data, bytes.size);
+    return orr_crc32c_bytewise(crc, bytes.data, bytes.size);
 }

@@ -17,10 +17,10 @@
 /* Of `bytes`, continuing from the checksum `crc` of what came before; 0 begins. */
 uint32_t orr_crc32c(uint32_t crc, OrrBytes bytes);
 
-uint32_t crc32c_bytewise(uint32_t crc, const uint8_t *at, size_t size);
+uint32_t orr_crc32c_bytewise(uint32_t crc, const uint8_t *at, size_t size);
 #if CRC32C_HAS_SSE42
 /* Only where the processor has SSE 4.2. */
-uint32_t crc32c_sse42(uint32_t crc, const uint8_t *at, size_t size);
+uint32_t orr_crc32c_sse42(uint32_t crc, const uint8_t *at, size_t size);
 #endif
 
 #endif

@@ -10,7 +10,7 @@ static const uint8_t MAGIC[8] = {'O', 'R', 'R', 'E', 'R', 'Y', '\r', '\n'};
 #define SEQUENCE_WINDOW (UINT64_C(1) << 24)
 
 void
-frame_put_header(GByteArray *bytes, const FrameHeader *header)
+orr_frame_put_header(GByteArray *bytes, const FrameHeader *header)
 {
     uint8_t text[FRAME_HEADER_SIZE];
     OrrWriter writer = {text, 0};
@@ -51,7 +51,7 @@ seal_entry(uint8_t *payload, size_t payload_size, uint64_t sequence, FrameType t
 }
 
 void
-frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes payload)
+orr_frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes payload)
 {
     uint8_t *at = add_entry(bytes, payload.size);
 
@@ -62,7 +62,7 @@ frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes p
 }
 
 void
-frame_put_record(GByteArray *bytes, uint64_t sequence, const OrrRecord *record)
+orr_frame_put_record(GByteArray *bytes, uint64_t sequence, const OrrRecord *record)
 {
     size_t size = orr_record_size(record);
     uint8_t *at = add_entry(bytes, size);
@@ -111,7 +111,7 @@ torn_header(OrrBytes content)
 }
 
 OrrStatus
-frame_open(FrameReader *reader, OrrBytes content, FrameHeader *header)
+orr_frame_open(FrameReader *reader, OrrBytes content, FrameHeader *header)
 {
     OrrReader in = {content, false};
 
@@ -152,7 +152,7 @@ read_entry(const FrameReader *reader, size_t at, FrameEntry *entry)
 }
 
 OrrStatus
-frame_next(FrameReader *reader, FrameEntry *entry)
+orr_frame_next(FrameReader *reader, FrameEntry *entry)
 {
     FrameEntry later;
 

@@ -32,10 +32,11 @@ typedef struct FrameEntry {
     OrrBytes payload;
 } FrameEntry;
 
-void frame_put_header(GByteArray *bytes, const FrameHeader *header);
-void frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type, OrrBytes payload);
+void orr_frame_put_header(GByteArray *bytes, const FrameHeader *header);
+void orr_frame_put_entry(GByteArray *bytes, uint64_t sequence, FrameType type,
+                         OrrBytes payload);
 /* The same for a record, encoded in place. */
-void frame_put_record(GByteArray *bytes, uint64_t sequence, const OrrRecord *record);
+void orr_frame_put_record(GByteArray *bytes, uint64_t sequence, const OrrRecord *record);
 
 typedef struct FrameReader {
     OrrBytes content;
@@ -44,9 +45,9 @@ typedef struct FrameReader {
 } FrameReader;
 
 /* ORR_OK; ORR_AGAIN: the header itself is torn (the file is as good as empty); ORR_MALFORMED */
-OrrStatus frame_open(FrameReader *reader, OrrBytes content, FrameHeader *header);
+OrrStatus orr_frame_open(FrameReader *reader, OrrBytes content, FrameHeader *header);
 /* ORR_OK; ORR_NOT_FOUND: the end, exactly; ORR_AGAIN: a torn tail begins at reader->at;
  * ORR_MALFORMED: an entry at reader->at is broken, and a whole one follows it */
-OrrStatus frame_next(FrameReader *reader, FrameEntry *entry);
+OrrStatus orr_frame_next(FrameReader *reader, FrameEntry *entry);
 
 #endif

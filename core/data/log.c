@@ -36,7 +36,7 @@ begin_generation(OrrLog *log, uint32_t generation, uint8_t flags, const OrrLogMe
 
     log->generation = generation;
     g_byte_array_set_size(log->pending, 0);
-    frame_put_header(log->pending, &header);
+    orr_frame_put_header(log->pending, &header);
     log->size = 0;
     orr_log_meta(log, meta);
 }
@@ -75,20 +75,20 @@ orr_log_free(OrrLog *log)
 void
 orr_log_encoded(OrrLog *log, OrrBytes record)
 {
-    frame_put_entry(log->pending, ++log->sequence, FRAME_RECORD, record);
+    orr_frame_put_entry(log->pending, ++log->sequence, FRAME_RECORD, record);
 }
 
 void
 orr_log_record(OrrLog *log, const OrrRecord *record)
 {
-    frame_put_record(log->pending, ++log->sequence, record);
+    orr_frame_put_record(log->pending, ++log->sequence, record);
 }
 
 void
 orr_log_meta(OrrLog *log, const OrrLogMeta *meta)
 {
-    frame_put_entry(log->pending, ++log->sequence, FRAME_META,
-                    orr_bytes(meta->bytes, meta->size));
+    orr_frame_put_entry(log->pending, ++log->sequence, FRAME_META,
+                        orr_bytes(meta->bytes, meta->size));
 }
 
 size_t
@@ -166,8 +166,9 @@ begin_snapshot(OrrLog *log, const OrrLogMeta *meta)
     FrameHeader header = {ORR_FILE_SNAPSHOT, 0, log->generation, log->sequence, log->node};
 
     g_byte_array_set_size(log->piece, 0);
-    frame_put_header(log->piece, &header);
-    frame_put_entry(log->piece, log->sequence, FRAME_META, orr_bytes(meta->bytes, meta->size));
+    orr_frame_put_header(log->piece, &header);
+    orr_frame_put_entry(log->piece, log->sequence, FRAME_META,
+                        orr_bytes(meta->bytes, meta->size));
     log->snapshot_sequence = log->sequence;
     log->snapshot_count = 0;
     log->cursor = orr_keyspace_cursor(0, ORR_KEYSPACE_SLOTS - 1);
@@ -210,7 +211,7 @@ add_to_piece(const OrrRecord *record, void *context)
 {
     OrrLog *log = context;
 
-    frame_put_record(log->piece, ++log->snapshot_sequence, record);
+    orr_frame_put_record(log->piece, ++log->snapshot_sequence, record);
     log->snapshot_count++;
 }
 
@@ -226,8 +227,8 @@ orr_log_step(OrrLog *log, OrrKeyspace *keyspace, size_t budget, uint64_t end_op,
     (void)orr_keyspace_iterate(keyspace, &log->cursor, budget, add_to_piece, log);
     if (log->cursor.done) {
         orr_store_u64(text, log->snapshot_count);
-        frame_put_entry(log->piece, ++log->snapshot_sequence, FRAME_END,
-                        orr_bytes(text, sizeof text));
+        orr_frame_put_entry(log->piece, ++log->snapshot_sequence, FRAME_END,
+                            orr_bytes(text, sizeof text));
         log->snapshot = SNAPSHOT_ENDING;
         log->end_op = end_op;
         /* the snapshot says how the data were when the log began: that must be there, too */

@@ -62,11 +62,11 @@ is_whole_snapshot(const OrrFile *file)
     FrameHeader header;
     FrameEntry entry = {.type = FRAME_META};
 
-    if (frame_open(&reader, file->content, &header) != ORR_OK ||
+    if (orr_frame_open(&reader, file->content, &header) != ORR_OK ||
         header.kind != ORR_FILE_SNAPSHOT || header.generation != file->generation) {
         return false;
     }
-    while (frame_next(&reader, &entry) == ORR_OK) {
+    while (orr_frame_next(&reader, &entry) == ORR_OK) {
         if (entry.type == FRAME_END) {
             return reader.at == file->content.size;
         }
@@ -137,7 +137,7 @@ read_file(Recovery *self, const OrrFile *file, FrameReader *reader)
     OrrStatus status;
     size_t at = reader->at;
 
-    while ((status = frame_next(reader, &entry)) == ORR_OK) {
+    while ((status = orr_frame_next(reader, &entry)) == ORR_OK) {
         status = take_entry(self, file, at, &entry);
         if (status != ORR_OK) {
             return status;
@@ -154,7 +154,7 @@ read_file(Recovery *self, const OrrFile *file, FrameReader *reader)
 static OrrStatus
 open_file(Recovery *self, const OrrFile *file, FrameReader *reader, FrameHeader *header)
 {
-    OrrStatus status = frame_open(reader, file->content, header);
+    OrrStatus status = orr_frame_open(reader, file->content, header);
 
     if (status == ORR_AGAIN) {
         self->result->torn_size += file->content.size;

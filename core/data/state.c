@@ -80,7 +80,7 @@ read_file(OrrStateLog *state, const OrrFile *file, uint64_t *torn_size, char *wh
     FrameReader reader;
     FrameHeader header;
     FrameEntry entry;
-    OrrStatus status = frame_open(&reader, file->content, &header);
+    OrrStatus status = orr_frame_open(&reader, file->content, &header);
 
     if (status == ORR_AGAIN) {
         *torn_size += file->content.size;
@@ -90,7 +90,7 @@ read_file(OrrStateLog *state, const OrrFile *file, uint64_t *torn_size, char *wh
         header.generation != file->generation) {
         return refuse(file, 0, where);
     }
-    while ((status = frame_next(&reader, &entry)) == ORR_OK) {
+    while ((status = orr_frame_next(&reader, &entry)) == ORR_OK) {
         if (entry.type != FRAME_VALUE || entry.payload.size == 0 ||
             entry.payload.data[0] >= ORR_STATE_TAGS) {
             return refuse(file, reader.at, where);
@@ -191,8 +191,8 @@ put_values(OrrStateLog *state, bool all)
         payload = g_byte_array_sized_new(value->bytes->len + 1);
         g_byte_array_append(payload, &tag, 1);
         g_byte_array_append(payload, value->bytes->data, value->bytes->len);
-        frame_put_entry(state->scratch, ++state->sequence, FRAME_VALUE,
-                        orr_bytes(payload->data, payload->len));
+        orr_frame_put_entry(state->scratch, ++state->sequence, FRAME_VALUE,
+                            orr_bytes(payload->data, payload->len));
         value->changed = false;
     }
 }
@@ -222,7 +222,7 @@ orr_state_flush(OrrStateLog *state, uint64_t op, OrrEffects *out)
         FrameHeader header = {state->kind, 0, ++state->generation, state->sequence + 1,
                               ORR_ID_NONE};
 
-        frame_put_header(state->scratch, &header);
+        orr_frame_put_header(state->scratch, &header);
         put_values(state, true);
         state->size = 0;
         state->fresh = false;

@@ -134,7 +134,7 @@ hash_of(const OrrAnchor *anchor, const uint8_t *bytes, size_t size)
     if (anchor->hash == ORR_PLACEMENT_HASH_XXH32 && anchor->seed == 0) {
         return hash_xxh32(orr_bytes(bytes, size), 0);
     }
-    return hash_by(anchor->hash, anchor->seed, orr_bytes(bytes, size));
+    return orr_hash_by(anchor->hash, anchor->seed, orr_bytes(bytes, size));
 }
 
 uint64_t

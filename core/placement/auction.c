@@ -6,7 +6,7 @@
 #include <math.h>
 
 void
-auction_init(Auction *auction)
+orr_auction_init(Auction *auction)
 {
     memset(auction, 0, sizeof *auction);
     for (uint32_t i = 0; i < AUCTION_MAX; i++) {
@@ -15,7 +15,7 @@ auction_init(Auction *auction)
 }
 
 void
-auction_add(Auction *auction, uint64_t id, uint64_t weight)
+orr_auction_add(Auction *auction, uint64_t id, uint64_t weight)
 {
     auction->ids[auction->count] = id;
     auction->weights[auction->count] = weight;
@@ -26,13 +26,13 @@ auction_add(Auction *auction, uint64_t id, uint64_t weight)
 static uint32_t
 winner_exactly(const Auction *auction, uint64_t key)
 {
-    uint64_t best_cost = log2_cost(bid_of(key, auction->ids[0]));
+    uint64_t best_cost = orr_log2_cost(orr_bid_of(key, auction->ids[0]));
     uint32_t best = 0;
 
     for (uint32_t i = 1; i < auction->count; i++) {
-        uint64_t cost = log2_cost(bid_of(key, auction->ids[i]));
+        uint64_t cost = orr_log2_cost(orr_bid_of(key, auction->ids[i]));
 
-        if (log2_cheaper(cost, auction->weights[i], best_cost, auction->weights[best])) {
+        if (orr_log2_cheaper(cost, auction->weights[i], best_cost, auction->weights[best])) {
             best_cost = cost;
             best = i;
         }
@@ -61,12 +61,12 @@ bids_of(__m512i key, const uint64_t *ids)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 
-/* log2_cost(), eight at a time: the same steps on the same integers. A bid of 0 is not among
- * the answers: its cost is set apart. */
+/* orr_log2_cost(), eight at a time: the same steps on the same integers. A bid of 0 is not
+ * among the answers: its cost is set apart. */
 AVX512 __m512i
 costs_of(__m512i s)
 {
-    const long long *table = (const long long *)(const void *)log2_table;
+    const long long *table = (const long long *)(const void *)orr_log2_table;
     __m512i one = _mm512_set1_epi64(1);
     __m512i zeros = _mm512_lzcnt_epi64(s);
     __m512i m = _mm512_sllv_epi64(s, zeros);
@@ -117,14 +117,14 @@ winner_avx512(const Auction *auction, uint64_t key)
 }
 
 uint32_t
-auction_winner(Vectors vectors, const Auction *auction, uint64_t key)
+orr_auction_winner(Vectors vectors, const Auction *auction, uint64_t key)
 {
     return vectors == VECTORS_AVX512 ? winner_avx512(auction, key)
                                      : winner_exactly(auction, key);
 }
 #else
 uint32_t
-auction_winner(Vectors vectors, const Auction *auction, uint64_t key)
+orr_auction_winner(Vectors vectors, const Auction *auction, uint64_t key)
 {
     (void)vectors;
     return winner_exactly(auction, key);

@@ -21,10 +21,10 @@ typedef struct Auction {
     uint32_t count;
 } Auction;
 
-void auction_init(Auction *auction);
-void auction_add(Auction *auction, uint64_t id, uint64_t weight);
+void orr_auction_init(Auction *auction);
+void orr_auction_add(Auction *auction, uint64_t id, uint64_t weight);
 /* The index of the winner; at least one bidder. Does not depend on `vectors`, which the
  * processor must have. */
-uint32_t auction_winner(Vectors vectors, const Auction *auction, uint64_t key);
+uint32_t orr_auction_winner(Vectors vectors, const Auction *auction, uint64_t key);
 
 #endif

@@ -4,12 +4,12 @@
 #define BIDS_FEW 8u /* nodes that are asked sooner one by one */
 
 Bid
-bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count)
+orr_bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    Bid best = {bid_of(key, nodes[0]), 0};
+    Bid best = {orr_bid_of(key, nodes[0]), 0};
 
     for (size_t i = 1; i < count; i++) {
-        uint64_t bid = bid_of(key, nodes[i]);
+        uint64_t bid = orr_bid_of(key, nodes[i]);
 
         if (bid > best.bid) {
             best = (Bid){bid, i};
@@ -123,7 +123,7 @@ highest_for_lanes(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid
 AVX2 Bid
 highest_avx2(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, bids_padded(count));
+    return highest_of_lanes(key, nodes, orr_bids_padded(count));
 }
 
 AVX2 void
@@ -135,7 +135,7 @@ highest_for_avx2(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid 
 AVX512 Bid
 highest_avx512(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, bids_padded(count));
+    return highest_of_lanes(key, nodes, orr_bids_padded(count));
 }
 
 AVX512 void
@@ -145,18 +145,18 @@ highest_for_avx512(const uint64_t *keys, const uint64_t *nodes, size_t count, Bi
 }
 
 Bid
-bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
+orr_bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
 {
     if (count < BIDS_FEW || vectors == VECTORS_NONE) {
-        return bids_highest_scalar(key, nodes, count);
+        return orr_bids_highest_scalar(key, nodes, count);
     }
     return vectors == VECTORS_AVX512 ? highest_avx512(key, nodes, count)
                                      : highest_avx2(key, nodes, count);
 }
 
 void
-bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
-                  const uint64_t *nodes, size_t count, Bid *bids)
+orr_bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                      const uint64_t *nodes, size_t count, Bid *bids)
 {
     size_t done = 0;
 
@@ -168,23 +168,23 @@ bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
         }
     }
     for (; done < key_count; done++) {
-        bids[done] = bids_highest(vectors, keys[done], nodes, count);
+        bids[done] = orr_bids_highest(vectors, keys[done], nodes, count);
     }
 }
 #else
 Bid
-bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
+orr_bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count)
 {
     (void)vectors;
-    return bids_highest_scalar(key, nodes, count);
+    return orr_bids_highest_scalar(key, nodes, count);
 }
 
 void
-bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
-                  const uint64_t *nodes, size_t count, Bid *bids)
+orr_bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                      const uint64_t *nodes, size_t count, Bid *bids)
 {
     for (size_t i = 0; i < key_count; i++) {
-        bids[i] = bids_highest(vectors, keys[i], nodes, count);
+        bids[i] = orr_bids_highest(vectors, keys[i], nodes, count);
     }
 }
 #endif

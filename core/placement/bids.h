@@ -14,7 +14,7 @@
 /* Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016: the
  * generator's step from this state, and its multiplier. */
 static inline uint64_t
-bid_of(uint64_t key, uint64_t node)
+orr_bid_of(uint64_t key, uint64_t node)
 {
     uint64_t x = key ^ node;
 
@@ -33,19 +33,19 @@ typedef struct Bid {
 
 /* `count` rounded up to a whole number of vectors. */
 static inline size_t
-bids_padded(size_t count)
+orr_bids_padded(size_t count)
 {
     return (count + BIDS_PAD - 1) / BIDS_PAD * BIDS_PAD;
 }
 
-/* The highest of `count` nodes, at least one. Behind them, up to bids_padded(count), node 0 is
- * repeated. The answer does not depend on `vectors`, which the processor must have. */
-Bid bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count);
+/* The highest of `count` nodes, at least one. Behind them, up to orr_bids_padded(count), node 0
+ * is repeated. The answer does not depend on `vectors`, which the processor must have. */
+Bid orr_bids_highest(Vectors vectors, uint64_t key, const uint64_t *nodes, size_t count);
 /* The same for many keys, in `bids`. */
-void bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
-                       const uint64_t *nodes, size_t count, Bid *bids);
+void orr_bids_highest_many(Vectors vectors, const uint64_t *keys, size_t key_count,
+                           const uint64_t *nodes, size_t count, Bid *bids);
 
 /* The same without vectors, for tests and comparison. */
-Bid bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count);
+Bid orr_bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count);
 
 #endif

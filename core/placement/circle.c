@@ -3,32 +3,32 @@
 #include "placement/hash.h"
 
 void
-circle_init(Circle *circle, unsigned shift)
+orr_circle_init(Circle *circle, unsigned shift)
 {
     memset(circle, 0, sizeof *circle);
-    points_init(&circle->points);
+    orr_points_init(&circle->points);
     circle->shift = shift;
 }
 
 void
-circle_clear(Circle *circle)
+orr_circle_clear(Circle *circle)
 {
-    points_clear(&circle->points);
+    orr_points_clear(&circle->points);
     g_free(circle->counts);
 }
 
 void
-circle_copy(Circle *circle, const Circle *from)
+orr_circle_copy(Circle *circle, const Circle *from)
 {
     *circle = *from;
-    points_copy(&circle->points, &from->points);
+    orr_points_copy(&circle->points, &from->points);
     circle->counts = g_memdup2(from->counts, from->room * sizeof *from->counts);
 }
 
 size_t
-circle_memory_size(const Circle *circle)
+orr_circle_memory_size(const Circle *circle)
 {
-    return points_memory_size(&circle->points) + circle->room * sizeof *circle->counts;
+    return orr_points_memory_size(&circle->points) + circle->room * sizeof *circle->counts;
 }
 
 /* All points that `placement` has and the circle lacks, merged in at once. */
@@ -56,7 +56,7 @@ merge_missing(Circle *circle, const Dialect *dialect, const OrrPlacement *placem
         }
     }
     g_assert(made == total);
-    points_merge(&circle->points, points, made, placement->rank);
+    orr_points_merge(&circle->points, points, made, placement->rank);
     g_free(points);
 }
 
@@ -88,18 +88,18 @@ drop_changed(Circle *circle, const OrrPlacement *placement, const uint32_t *coun
         }
     }
     if (changed == 1) {
-        points_remove(&circle->points, last);
+        orr_points_remove(&circle->points, last);
         circle->counts[last] = 0;
     } else if (changed > 1) {
-        points_clear(&circle->points);
-        points_init(&circle->points);
+        orr_points_clear(&circle->points);
+        orr_points_init(&circle->points);
         memset(circle->counts, 0, circle->room * sizeof *circle->counts);
     }
 }
 
 void
-circle_change(Circle *circle, const Dialect *dialect, const OrrPlacement *placement,
-              const Change *change)
+orr_circle_change(Circle *circle, const Dialect *dialect, const OrrPlacement *placement,
+                  const Change *change)
 {
     uint32_t *counts = g_new0(uint32_t, placement->number_limit);
 
@@ -114,13 +114,13 @@ circle_change(Circle *circle, const Dialect *dialect, const OrrPlacement *placem
 }
 
 void
-circle_shares(const Circle *circle, uint64_t *shares)
+orr_circle_shares(const Circle *circle, uint64_t *shares)
 {
     const Points *points = &circle->points;
 
     for (size_t i = 0; i < points->count; i++) {
         /* Halved arcs: the whole circle would not fit. Their odd bits are the rounding. */
-        shares[points_owner_at(points, i)] += points_arc(points, i) / 2;
+        shares[orr_points_owner_at(points, i)] += orr_points_arc(points, i) / 2;
     }
 }
 
@@ -153,7 +153,7 @@ count_ring_points(const OrrPlacement *placement, uint32_t *counts)
 }
 
 size_t
-circle_point_text(OrrBytes text, uint32_t k, uint8_t *bytes)
+orr_circle_point_text(OrrBytes text, uint32_t k, uint8_t *bytes)
 {
     char digits[10];
     size_t count = 0;
@@ -178,11 +178,11 @@ place_ring_points(const OrrPlacement *placement, uint32_t number, uint32_t count
     unsigned shift = 64u - hash_bits(placement->options.hash);
 
     for (uint32_t k = 0; k < count; k++) {
-        size_t size = circle_point_text(text, k, bytes);
+        size_t size = orr_circle_point_text(text, k, bytes);
 
-        points[k].position = kind_hash(placement, orr_bytes(bytes, size)) << shift;
+        points[k].position = orr_kind_hash(placement, orr_bytes(bytes, size)) << shift;
     }
     g_free(bytes);
 }
 
-const Dialect DIALECT_RING = {count_ring_points, place_ring_points};
+const Dialect ORR_DIALECT_RING = {count_ring_points, place_ring_points};

@@ -24,19 +24,19 @@ typedef struct Circle {
     unsigned shift;   /* hashes of 32 bits are the upper half of a position */
 } Circle;
 
-void circle_init(Circle *circle, unsigned shift);
-void circle_clear(Circle *circle);
-void circle_copy(Circle *circle, const Circle *from);
-void circle_change(Circle *circle, const Dialect *dialect, const OrrPlacement *placement,
-                   const Change *change);
-size_t circle_memory_size(const Circle *circle);
+void orr_circle_init(Circle *circle, unsigned shift);
+void orr_circle_clear(Circle *circle);
+void orr_circle_copy(Circle *circle, const Circle *from);
+void orr_circle_change(Circle *circle, const Dialect *dialect, const OrrPlacement *placement,
+                       const Change *change);
+size_t orr_circle_memory_size(const Circle *circle);
 
 /* Arcs, in 2^-63. */
-void circle_shares(const Circle *circle, uint64_t *shares);
+void orr_circle_shares(const Circle *circle, uint64_t *shares);
 
 /* Our own points: `points` of a node of unit weight, point k at the hash of "name-k". */
-extern const Dialect DIALECT_RING;
+extern const Dialect ORR_DIALECT_RING;
 /* "text-k" without a NUL into `bytes`, which has room for the text and 11 more; its size. */
-size_t circle_point_text(OrrBytes text, uint32_t k, uint8_t *bytes);
+size_t orr_circle_point_text(OrrBytes text, uint32_t k, uint8_t *bytes);
 
 #endif

@@ -3,23 +3,23 @@
 #include "placement/kind.h"
 
 uint64_t
-kind_hash(const OrrPlacement *placement, OrrBytes key)
+orr_kind_hash(const OrrPlacement *placement, OrrBytes key)
 {
     if (placement->options.hash == ORR_PLACEMENT_HASH_XXH3) {
         return hash_xxh3(key, placement->options.seed);
     }
-    return hash_by(placement->options.hash, placement->options.seed, key);
+    return orr_hash_by(placement->options.hash, placement->options.seed, key);
 }
 
 void
-kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
-               uint64_t *hashes)
+orr_kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                   uint64_t *hashes)
 {
     uint64_t seed = placement->options.seed;
 
     if (placement->options.hash != ORR_PLACEMENT_HASH_XXH3) {
         for (size_t i = 0; i < count; i++) {
-            hashes[i] = hash_by(placement->options.hash, seed, keys[i]);
+            hashes[i] = orr_hash_by(placement->options.hash, seed, keys[i]);
         }
         return;
     }
@@ -31,7 +31,7 @@ kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count
 /* As many tries as give each of n nodes a good chance; who is left after them follows by name.
  */
 uint32_t
-kind_next_by_rehash(Walk *walk)
+orr_kind_next_by_rehash(Walk *walk)
 {
     if (walk->step++ == 16 + 4 * (uint64_t)walk->placement->eligible) {
         return ORR_PLACEMENT_NO_NODE;
@@ -41,7 +41,7 @@ kind_next_by_rehash(Walk *walk)
 }
 
 bool
-kind_shares_by_weight(const OrrPlacement *placement, uint64_t *shares)
+orr_kind_shares_by_weight(const OrrPlacement *placement, uint64_t *shares)
 {
     __extension__ typedef unsigned __int128 Wide;
 

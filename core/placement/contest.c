@@ -7,7 +7,7 @@
 #define BATCH 64u
 
 void
-contest_init(Contest *contest)
+orr_contest_init(Contest *contest)
 {
     contest->hashes = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     contest->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -15,7 +15,7 @@ contest_init(Contest *contest)
 }
 
 void
-contest_clear(Contest *contest)
+orr_contest_clear(Contest *contest)
 {
     g_array_unref(contest->hashes);
     g_array_unref(contest->numbers);
@@ -23,7 +23,7 @@ contest_clear(Contest *contest)
 }
 
 void
-contest_copy(Contest *contest, const Contest *from)
+orr_contest_copy(Contest *contest, const Contest *from)
 {
     contest->hashes = g_array_copy(from->hashes);
     contest->numbers = g_array_copy(from->numbers);
@@ -31,7 +31,7 @@ contest_copy(Contest *contest, const Contest *from)
 }
 
 void
-contest_reset(Contest *contest)
+orr_contest_reset(Contest *contest)
 {
     g_array_set_size(contest->hashes, 0);
     g_array_set_size(contest->numbers, 0);
@@ -39,7 +39,7 @@ contest_reset(Contest *contest)
 }
 
 size_t
-contest_memory_size(const Contest *contest)
+orr_contest_memory_size(const Contest *contest)
 {
     return contest->hashes->len * (sizeof(uint64_t) + sizeof(uint32_t)) +
            contest->classes->len * sizeof(Class);
@@ -85,9 +85,9 @@ append_class(Contest *contest, const OrrPlacement *placement, const uint32_t *so
 {
     Class class = {placement->nodes[sorted[0]].weight, contest->hashes->len, count};
 
-    for (uint32_t i = 0; i < bids_padded(count); i++) {
+    for (uint32_t i = 0; i < orr_bids_padded(count); i++) {
         uint32_t number = sorted[i < count ? i : 0];
-        uint64_t hash = i < count ? kind_hash(placement, node_text(placement, number))
+        uint64_t hash = i < count ? orr_kind_hash(placement, node_text(placement, number))
                                   : *hashes_of(contest, &class);
 
         g_array_append_val(contest->hashes, hash);
@@ -110,8 +110,8 @@ end_of_class(const OrrPlacement *placement, const uint32_t *sorted, uint32_t beg
 }
 
 Span
-contest_add_group(Contest *contest, const OrrPlacement *placement, uint32_t *numbers,
-                  uint32_t count)
+orr_contest_add_group(Contest *contest, const OrrPlacement *placement, uint32_t *numbers,
+                      uint32_t count)
 {
     Span span = {contest->classes->len, 0};
 
@@ -143,29 +143,32 @@ beats(const OrrPlacement *placement, const Offer *a, const Offer *b)
     if (a->weight == b->weight && a->bid != b->bid) {
         return a->bid > b->bid;
     }
-    if (log2_cheaper(a->cost, a->weight, b->cost, b->weight)) {
+    if (orr_log2_cheaper(a->cost, a->weight, b->cost, b->weight)) {
         return true;
     }
-    return !log2_cheaper(b->cost, b->weight, a->cost, a->weight) &&
+    return !orr_log2_cheaper(b->cost, b->weight, a->cost, a->weight) &&
            placement->rank[a->number] < placement->rank[b->number];
 }
 
 uint32_t
-contest_winner(const Contest *contest, const OrrPlacement *placement, Span span, uint64_t hash)
+orr_contest_winner(const Contest *contest, const OrrPlacement *placement, Span span,
+                   uint64_t hash)
 {
     Offer best = {0};
 
     if (span.count == 1) {
         const Class *class = class_at(contest, span.begin);
         uint64_t index =
-            bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count).index;
+            orr_bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count)
+                .index;
 
         return number_at(contest, class->begin + index);
     }
     for (uint32_t c = span.begin; c < span.begin + span.count; c++) {
         const Class *class = class_at(contest, c);
-        Bid bid = bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count);
-        Offer offer = {bid.bid, log2_cost(bid.bid), class->weight,
+        Bid bid =
+            orr_bids_highest(vectors_here(), hash, hashes_of(contest, class), class->count);
+        Offer offer = {bid.bid, orr_log2_cost(bid.bid), class->weight,
                        number_at(contest, class->begin + bid.index)};
 
         if (c == span.begin || beats(placement, &offer, &best)) {
@@ -185,11 +188,11 @@ find_group(const Contest *contest, const OrrPlacement *placement, Span span,
     for (uint32_t c = span.begin; c < span.begin + span.count; c++) {
         const Class *class = class_at(contest, c);
 
-        bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class),
-                          class->count, bids);
+        orr_bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class),
+                              class->count, bids);
         for (size_t i = 0; i < count; i++) {
             uint32_t number = number_at(contest, class->begin + bids[i].index);
-            Offer offer = {bids[i].bid, log2_cost(bids[i].bid), class->weight, number};
+            Offer offer = {bids[i].bid, orr_log2_cost(bids[i].bid), class->weight, number};
 
             if (c == span.begin || beats(placement, &offer, &best[i])) {
                 best[i] = offer;
@@ -208,16 +211,16 @@ find_group_of_equals(const Contest *contest, Span span, const uint64_t *hashes, 
     const Class *class = class_at(contest, span.begin);
     Bid bids[BATCH];
 
-    bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class), class->count,
-                      bids);
+    orr_bids_highest_many(vectors_here(), hashes, count, hashes_of(contest, class),
+                          class->count, bids);
     for (size_t i = 0; i < count; i++) {
         numbers[i] = number_at(contest, class->begin + bids[i].index);
     }
 }
 
 void
-contest_winners(const Contest *contest, const OrrPlacement *placement, Span span,
-                const uint64_t *hashes, size_t count, uint32_t *numbers)
+orr_contest_winners(const Contest *contest, const OrrPlacement *placement, Span span,
+                    const uint64_t *hashes, size_t count, uint32_t *numbers)
 {
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
@@ -233,13 +236,13 @@ contest_winners(const Contest *contest, const OrrPlacement *placement, Span span
 static Offer
 offer_of(const Contest *contest, uint64_t hash, const Class *class, uint64_t index)
 {
-    uint64_t bid = bid_of(hash, g_array_index(contest->hashes, uint64_t, index));
+    uint64_t bid = orr_bid_of(hash, g_array_index(contest->hashes, uint64_t, index));
 
-    return (Offer){bid, log2_cost(bid), class->weight, number_at(contest, index)};
+    return (Offer){bid, orr_log2_cost(bid), class->weight, number_at(contest, index)};
 }
 
 uint32_t
-contest_next(const Contest *contest, Span span, Walk *walk)
+orr_contest_next(const Contest *contest, Span span, Walk *walk)
 {
     const OrrPlacement *placement = walk->placement;
     bool first = walk->step++ == 0;

@@ -28,24 +28,24 @@ typedef struct Span {
     uint32_t count;
 } Span;
 
-void contest_init(Contest *contest);
-void contest_clear(Contest *contest);
-void contest_copy(Contest *contest, const Contest *from);
-void contest_reset(Contest *contest);
-size_t contest_memory_size(const Contest *contest);
+void orr_contest_init(Contest *contest);
+void orr_contest_clear(Contest *contest);
+void orr_contest_copy(Contest *contest, const Contest *from);
+void orr_contest_reset(Contest *contest);
+size_t orr_contest_memory_size(const Contest *contest);
 
 /* A new group of these nodes, each with a weight. Sorts `numbers`. */
-Span contest_add_group(Contest *contest, const OrrPlacement *placement, uint32_t *numbers,
-                       uint32_t count);
+Span orr_contest_add_group(Contest *contest, const OrrPlacement *placement, uint32_t *numbers,
+                           uint32_t count);
 
 /* The number of the node of this group that wins the key with this hash. */
-uint32_t contest_winner(const Contest *contest, const OrrPlacement *placement, Span span,
-                        uint64_t hash);
+uint32_t orr_contest_winner(const Contest *contest, const OrrPlacement *placement, Span span,
+                            uint64_t hash);
 /* Of many keys. */
-void contest_winners(const Contest *contest, const OrrPlacement *placement, Span span,
-                     const uint64_t *hashes, size_t count, uint32_t *numbers);
+void orr_contest_winners(const Contest *contest, const OrrPlacement *placement, Span span,
+                         const uint64_t *hashes, size_t count, uint32_t *numbers);
 /* The winner when all are out who beat or are walk->place[0], an index of numbers, of the class
  * walk->place[1]; at step 0 nobody is out. NO_NODE when all are. */
-uint32_t contest_next(const Contest *contest, Span span, Walk *walk);
+uint32_t orr_contest_next(const Contest *contest, Span span, Walk *walk);
 
 #endif

@@ -33,7 +33,7 @@ static const uint16_t FOLLOWED_BY[8][256] = {
 };
 
 uint16_t
-crc16_bytewise(const uint8_t *at, size_t size)
+orr_crc16_bytewise(const uint8_t *at, size_t size)
 {
     uint32_t crc = 0;
 
@@ -53,7 +53,7 @@ crc_of_word(uint64_t word)
 }
 
 uint16_t
-crc16_slices(const uint8_t *at, size_t size)
+orr_crc16_slices(const uint8_t *at, size_t size)
 {
     size_t head = size & 7;
     uint64_t crc = head != 0 ? crc_of_word(head_of(at, head)) : 0;

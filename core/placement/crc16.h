@@ -12,11 +12,11 @@
 #define CRC16_HAS_CARRYLESS 0
 #endif
 
-uint16_t crc16_bytewise(const uint8_t *at, size_t size);
-uint16_t crc16_slices(const uint8_t *at, size_t size);
+uint16_t orr_crc16_bytewise(const uint8_t *at, size_t size);
+uint16_t orr_crc16_slices(const uint8_t *at, size_t size);
 
 static inline bool
-crc16_can_carryless(void)
+orr_crc16_can_carryless(void)
 {
 #if CRC16_HAS_CARRYLESS
     return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
@@ -58,7 +58,7 @@ head_of(const uint8_t *at, size_t size)
 
 #if CRC16_HAS_CARRYLESS
 /* Here, and not behind a call, so that the slot of a key is computed in one piece. Only where
- * crc16_can_carryless(). */
+ * orr_crc16_can_carryless(). */
 #define X64_MOD_P 0xb861                     /* x^64 mod P, P = x^16 + x^12 + x^5 + 1 */
 #define X128_MOD_P 0xaefc                    /* x^128 mod P */
 #define X192_MOD_P 0x650b                    /* x^192 mod P */
@@ -118,7 +118,7 @@ fold_long(const uint8_t *at, size_t size)
 }
 
 CARRYLESS uint16_t
-crc16_carryless(const uint8_t *at, size_t size)
+orr_crc16_carryless(const uint8_t *at, size_t size)
 {
     if (size <= 8) {
         return reduce_word(_mm_cvtsi64_si128((int64_t)head_of(at, size)));

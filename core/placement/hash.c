@@ -19,13 +19,13 @@ hash_fnv1a(OrrBytes bytes, uint64_t seed)
 static uint64_t
 hash_md5(OrrBytes bytes)
 {
-    Md5 digest = md5_of(bytes);
+    Md5 digest = orr_md5_of(bytes);
 
     return digest.word[0] | (uint64_t)digest.word[1] << 32;
 }
 
 uint64_t
-hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes)
+orr_hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes)
 {
     switch (hash) {
     case ORR_PLACEMENT_HASH_DEFAULT:
@@ -34,7 +34,7 @@ hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes)
     case ORR_PLACEMENT_HASH_XXH32:
         return hash_xxh32(bytes, (uint32_t)(seed ^ seed >> 32));
     case ORR_PLACEMENT_HASH_SIPHASH:
-        return siphash_2_4(seed, 0, bytes);
+        return orr_siphash_2_4(seed, 0, bytes);
     case ORR_PLACEMENT_HASH_MD5:
         return hash_md5(bytes);
     case ORR_PLACEMENT_HASH_FNV1A:

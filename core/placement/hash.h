@@ -20,7 +20,7 @@ hash_xxh32(OrrBytes bytes, uint32_t seed)
 }
 
 /* Any of them by its number; DEFAULT is XXH3. */
-uint64_t hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes);
+uint64_t orr_hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes);
 
 /* 64, or 32 for one that fills only the low half. */
 static inline uint8_t

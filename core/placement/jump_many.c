@@ -96,8 +96,8 @@ jumpback_avx512(const uint64_t *hashes, uint32_t buckets, uint32_t *found)
 }
 
 void
-jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
-          uint32_t *found)
+orr_jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+              uint32_t *found)
 {
     size_t done = 0;
 
@@ -110,8 +110,8 @@ jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t bucket
 }
 
 void
-jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
-              uint32_t *found)
+orr_jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+                  uint32_t *found)
 {
     size_t done = 0;
 
@@ -124,8 +124,8 @@ jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t bu
 }
 #else
 void
-jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
-          uint32_t *found)
+orr_jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+              uint32_t *found)
 {
     (void)vectors;
     for (size_t i = 0; i < count; i++) {
@@ -134,8 +134,8 @@ jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t bucket
 }
 
 void
-jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
-              uint32_t *found)
+orr_jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+                  uint32_t *found)
 {
     (void)vectors;
     for (size_t i = 0; i < count; i++) {
@@ -147,11 +147,11 @@ jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t bu
 void
 orr_jump_batch(const uint64_t *hashes, size_t count, uint32_t buckets, uint32_t *found)
 {
-    jump_many(vectors_here(), hashes, count, buckets, found);
+    orr_jump_many(vectors_here(), hashes, count, buckets, found);
 }
 
 void
 orr_jumpback_batch(const uint64_t *hashes, size_t count, uint32_t buckets, uint32_t *found)
 {
-    jumpback_many(vectors_here(), hashes, count, buckets, found);
+    orr_jumpback_many(vectors_here(), hashes, count, buckets, found);
 }

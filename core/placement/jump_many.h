@@ -7,9 +7,9 @@
 #include <orrery/types.h>
 
 /* The answers of orr_jump() and orr_jumpback(), in `found`. */
-void jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
-               uint32_t *found);
-void jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+void orr_jump_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
                    uint32_t *found);
+void orr_jumpback_many(Vectors vectors, const uint64_t *hashes, size_t count, uint32_t buckets,
+                       uint32_t *found);
 
 #endif

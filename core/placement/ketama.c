@@ -63,9 +63,9 @@ make_points(OrrBytes text, uint32_t first, uint32_t count, uint32_t *points)
 
     for (uint32_t k = 0; k < count; k++) {
         texts[k].data = bytes + k * stride;
-        texts[k].size = circle_point_text(text, first + k, bytes + k * stride);
+        texts[k].size = orr_circle_point_text(text, first + k, bytes + k * stride);
     }
-    md5_of_many(vectors_here(), texts, count, digests);
+    orr_md5_of_many(vectors_here(), texts, count, digests);
     for (uint32_t k = 0; k < count; k++) {
         memcpy(points + (size_t)ORR_KETAMA_DIGEST_POINTS * k, digests[k].word,
                sizeof digests[k].word);
@@ -86,7 +86,7 @@ orr_ketama_points(OrrBytes text, uint32_t first, uint32_t count, uint32_t *point
 uint32_t
 orr_ketama_hash(OrrBytes key)
 {
-    return md5_of(key).word[0];
+    return orr_md5_of(key).word[0];
 }
 
 void
@@ -97,7 +97,7 @@ orr_ketama_hash_batch(const OrrBytes *keys, size_t count, uint32_t *hashes)
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
 
-        md5_of_many(vectors_here(), keys + i, now, digests);
+        orr_md5_of_many(vectors_here(), keys + i, now, digests);
         for (size_t j = 0; j < now; j++) {
             hashes[i + j] = digests[j].word[0];
         }

@@ -97,22 +97,23 @@ struct Kind {
 };
 
 /* The rows of the table, in families; each is in the file of its name. */
-extern const Kind KIND_RING, KIND_RING_NEAREST, KIND_RING_BOUNDED;
-extern const Kind KIND_KETAMA_LIBKETAMA, KIND_KETAMA_LIBMEMCACHED, KIND_KETAMA_HASHRING;
-extern const Kind KIND_SLOTS_EVEN, KIND_SLOTS_WEIGHTED, KIND_SLOTS_RING;
-extern const Kind KIND_JUMP, KIND_JUMPBACK, KIND_MODULO;
-extern const Kind KIND_ANCHOR, KIND_DX, KIND_MEMENTO;
-extern const Kind KIND_RENDEZVOUS, KIND_RENDEZVOUS_TREE;
-extern const Kind KIND_MAGLEV, KIND_MULTI_PROBE;
+extern const Kind ORR_KIND_RING, ORR_KIND_RING_NEAREST, ORR_KIND_RING_BOUNDED;
+extern const Kind ORR_KIND_KETAMA_LIBKETAMA, ORR_KIND_KETAMA_LIBMEMCACHED,
+    ORR_KIND_KETAMA_HASHRING;
+extern const Kind ORR_KIND_SLOTS_EVEN, ORR_KIND_SLOTS_WEIGHTED, ORR_KIND_SLOTS_RING;
+extern const Kind ORR_KIND_JUMP, ORR_KIND_JUMPBACK, ORR_KIND_MODULO;
+extern const Kind ORR_KIND_ANCHOR, ORR_KIND_DX, ORR_KIND_MEMENTO;
+extern const Kind ORR_KIND_RENDEZVOUS, ORR_KIND_RENDEZVOUS_TREE;
+extern const Kind ORR_KIND_MAGLEV, ORR_KIND_MULTI_PROBE;
 
 /* The row of an algorithm in algorithms.c, and what does it. */
-const OrrPlacementInfo *algorithm_info(OrrPlacementAlgorithm algorithm);
-const Kind *algorithm_kind(OrrPlacementAlgorithm algorithm);
+const OrrPlacementInfo *orr_algorithm_info(OrrPlacementAlgorithm algorithm);
+const Kind *orr_algorithm_kind(OrrPlacementAlgorithm algorithm);
 #define ALGORITHM_PARAMETER_MAX 65536u      /* points of a unit weight, probes of a key */
 #define ALGORITHM_TABLE_MAX (1u << 26)      /* entries of a table, buckets of an array */
 #define ALGORITHM_BOUND_PPM_MAX 1000000000u /* a thousand due shares */
 /* Writes the defaults out. The statuses of orr_placement_new(). */
-OrrStatus algorithm_complete(OrrPlacementOptions *options);
+OrrStatus orr_algorithm_complete(OrrPlacementOptions *options);
 
 static inline OrrBytes
 node_text(const OrrPlacement *placement, uint32_t number)
@@ -121,35 +122,35 @@ node_text(const OrrPlacement *placement, uint32_t number)
 }
 
 /* Shared by kinds whose hash is the option's, from the option's seed. */
-uint64_t kind_hash(const OrrPlacement *placement, OrrBytes key);
-void kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
-                    uint64_t *hashes);
+uint64_t orr_kind_hash(const OrrPlacement *placement, OrrBytes key);
+void orr_kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                        uint64_t *hashes);
 /* Candidates by trying other hashes of the same key: for what has no second best of its own. */
-uint32_t kind_next_by_rehash(Walk *walk);
+uint32_t orr_kind_next_by_rehash(Walk *walk);
 /* weight / total, where that is exact. */
-bool kind_shares_by_weight(const OrrPlacement *placement, uint64_t *shares);
+bool orr_kind_shares_by_weight(const OrrPlacement *placement, uint64_t *shares);
 
 /* The nodes of placement.c; see there. */
-void nodes_init(OrrPlacement *placement);
-void nodes_clear(OrrPlacement *placement);
-void nodes_copy(OrrPlacement *placement, const OrrPlacement *from);
+void orr_nodes_init(OrrPlacement *placement);
+void orr_nodes_clear(OrrPlacement *placement);
+void orr_nodes_copy(OrrPlacement *placement, const OrrPlacement *from);
 /* The status of adding this node to what is here, but for who is added with it. */
-OrrStatus nodes_check(const OrrPlacement *placement, const OrrPlacementNode *node);
-uint32_t nodes_add(OrrPlacement *placement, const OrrPlacementNode *node);
-void nodes_remove(OrrPlacement *placement, uint32_t number);
+OrrStatus orr_nodes_check(const OrrPlacement *placement, const OrrPlacementNode *node);
+uint32_t orr_nodes_add(OrrPlacement *placement, const OrrPlacementNode *node);
+void orr_nodes_remove(OrrPlacement *placement, uint32_t number);
 /* After additions, removals, changes of weight: ranks, zones and totals. */
-void nodes_refresh(OrrPlacement *placement);
-uint32_t nodes_find(const OrrPlacement *placement, OrrBytes name, uint16_t port);
-bool nodes_has(const OrrPlacement *placement, uint32_t number);
+void orr_nodes_refresh(OrrPlacement *placement);
+uint32_t orr_nodes_find(const OrrPlacement *placement, OrrBytes name, uint16_t port);
+bool orr_nodes_has(const OrrPlacement *placement, uint32_t number);
 /* "name" or "name:port", without a NUL; freed with g_free(). */
-char *nodes_text(OrrBytes name, uint16_t port, size_t *size);
+char *orr_nodes_text(OrrBytes name, uint16_t port, size_t *size);
 /* The order of names: by bytes, the shorter first. */
-int nodes_compare(OrrBytes a, OrrBytes b);
-size_t nodes_memory_size(const OrrPlacement *placement);
+int orr_nodes_compare(OrrBytes a, OrrBytes b);
+size_t orr_nodes_memory_size(const OrrPlacement *placement);
 
 /* replicas.c */
-size_t replicas_find(Walk *walk, size_t wanted, uint32_t *numbers);
+size_t orr_replicas_find(Walk *walk, size_t wanted, uint32_t *numbers);
 /* load.c: whether a node may take `load` more. */
-bool bounded_has_room(const OrrPlacement *placement, uint32_t number, uint64_t load);
+bool orr_bounded_has_room(const OrrPlacement *placement, uint32_t number, uint64_t load);
 
 #endif

@@ -68,7 +68,7 @@ static void
 jump_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
                uint32_t *numbers)
 {
-    jump_many(vectors_here(), hashes, count, placement->count, numbers);
+    orr_jump_many(vectors_here(), hashes, count, placement->count, numbers);
     name_buckets(placement, count, numbers);
 }
 
@@ -76,7 +76,7 @@ static void
 jumpback_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
                    uint32_t *numbers)
 {
-    jumpback_many(vectors_here(), hashes, count, placement->count, numbers);
+    orr_jumpback_many(vectors_here(), hashes, count, placement->count, numbers);
     name_buckets(placement, count, numbers);
 }
 
@@ -103,24 +103,24 @@ modulo_next(Walk *walk)
 
 #define STATELESS                                                                              \
     .state_new = no_state, .state_copy = copy_nothing, .state_free = free_nothing,             \
-    .change = change_nothing, .hash = kind_hash, .hash_many = kind_hash_many,                  \
-    .shares = kind_shares_by_weight, .memory_size = no_memory
+    .change = change_nothing, .hash = orr_kind_hash, .hash_many = orr_kind_hash_many,          \
+    .shares = orr_kind_shares_by_weight, .memory_size = no_memory
 
-const Kind KIND_JUMP = {
+const Kind ORR_KIND_JUMP = {
     STATELESS,
     .find_hash = jump_find,
     .find_many = jump_find_many,
-    .next = kind_next_by_rehash,
+    .next = orr_kind_next_by_rehash,
 };
 
-const Kind KIND_JUMPBACK = {
+const Kind ORR_KIND_JUMPBACK = {
     STATELESS,
     .find_hash = jumpback_find,
     .find_many = jumpback_find_many,
-    .next = kind_next_by_rehash,
+    .next = orr_kind_next_by_rehash,
 };
 
-const Kind KIND_MODULO = {
+const Kind ORR_KIND_MODULO = {
     STATELESS,
     .find_hash = modulo_find,
     .find_many = modulo_find_many,

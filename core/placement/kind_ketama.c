@@ -80,7 +80,7 @@ ketama_new(const OrrPlacement *placement)
     Circle *circle = g_new(Circle, 1);
 
     (void)placement;
-    circle_init(circle, 32);
+    orr_circle_init(circle, 32);
     return circle;
 }
 
@@ -89,33 +89,33 @@ ketama_copy(const void *state)
 {
     Circle *circle = g_new(Circle, 1);
 
-    circle_copy(circle, state);
+    orr_circle_copy(circle, state);
     return circle;
 }
 
 static void
 ketama_free(void *state)
 {
-    circle_clear(state);
+    orr_circle_clear(state);
     g_free(state);
 }
 
 static void
 libketama_change(OrrPlacement *placement, const Change *change)
 {
-    circle_change(placement->state, &LIBKETAMA, placement, change);
+    orr_circle_change(placement->state, &LIBKETAMA, placement, change);
 }
 
 static void
 libmemcached_change(OrrPlacement *placement, const Change *change)
 {
-    circle_change(placement->state, &LIBMEMCACHED, placement, change);
+    orr_circle_change(placement->state, &LIBMEMCACHED, placement, change);
 }
 
 static void
 hashring_change(OrrPlacement *placement, const Change *change)
 {
-    circle_change(placement->state, &HASHRING, placement, change);
+    orr_circle_change(placement->state, &HASHRING, placement, change);
 }
 
 static uint64_t
@@ -135,7 +135,7 @@ ketama_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t cou
     for (size_t i = 0; i < count; i += BATCH) {
         size_t now = MIN(BATCH, count - i);
 
-        md5_of_many(vectors_here(), keys + i, now, digests);
+        orr_md5_of_many(vectors_here(), keys + i, now, digests);
         for (size_t j = 0; j < now; j++) {
             hashes[i + j] = digests[j].word[0];
         }
@@ -148,7 +148,7 @@ ketama_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Circle *circle = placement->state;
 
-    return circle->points.count != 0 ? points_owner(&circle->points, hash << 32)
+    return circle->points.count != 0 ? orr_points_owner(&circle->points, hash << 32)
                                      : ORR_PLACEMENT_NO_NODE;
 }
 
@@ -159,7 +159,7 @@ ketama_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t c
     const Circle *circle = placement->state;
 
     if (circle->points.count != 0) {
-        points_owners(&circle->points, hashes, count, 32, numbers);
+        orr_points_owners(&circle->points, hashes, count, 32, numbers);
         return;
     }
     memset(numbers, 0xff, count * sizeof *numbers);
@@ -172,27 +172,27 @@ ketama_next(Walk *walk)
     const Points *points = &circle->points;
 
     if (walk->step == 0) {
-        walk->place[0] = points_find(points, walk->hash << 32);
+        walk->place[0] = orr_points_find(points, walk->hash << 32);
     }
     if (walk->step == points->count) {
         return ORR_PLACEMENT_NO_NODE;
     }
     walk->step++;
     walk->place[0] = walk->place[0] >= points->count ? 0 : walk->place[0];
-    return points_owner_at(points, walk->place[0]++);
+    return orr_points_owner_at(points, walk->place[0]++);
 }
 
 static bool
 ketama_shares(const OrrPlacement *placement, uint64_t *shares)
 {
-    circle_shares(placement->state, shares);
+    orr_circle_shares(placement->state, shares);
     return true;
 }
 
 static size_t
 ketama_memory_size(const OrrPlacement *placement)
 {
-    return sizeof(Circle) + circle_memory_size(placement->state);
+    return sizeof(Circle) + orr_circle_memory_size(placement->state);
 }
 
 #define KETAMA                                                                                 \
@@ -201,6 +201,6 @@ ketama_memory_size(const OrrPlacement *placement)
     .find_many = ketama_find_many, .next = ketama_next, .shares = ketama_shares,               \
     .memory_size = ketama_memory_size
 
-const Kind KIND_KETAMA_LIBKETAMA = {KETAMA, .change = libketama_change};
-const Kind KIND_KETAMA_LIBMEMCACHED = {KETAMA, .change = libmemcached_change};
-const Kind KIND_KETAMA_HASHRING = {KETAMA, .change = hashring_change};
+const Kind ORR_KIND_KETAMA_LIBKETAMA = {KETAMA, .change = libketama_change};
+const Kind ORR_KIND_KETAMA_LIBMEMCACHED = {KETAMA, .change = libmemcached_change};
+const Kind ORR_KIND_KETAMA_HASHRING = {KETAMA, .change = hashring_change};

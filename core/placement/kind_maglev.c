@@ -129,14 +129,14 @@ maglev_memory_size(const OrrPlacement *placement)
     return sizeof *maglev + maglev->size * sizeof *maglev->numbers;
 }
 
-const Kind KIND_MAGLEV = {
+const Kind ORR_KIND_MAGLEV = {
     .state_new = maglev_new,
     .state_copy = maglev_copy,
     .state_free = maglev_free,
     .has_room = maglev_has_room,
     .change = maglev_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = maglev_find,
     .find_many = maglev_find_many,
     .next = maglev_next,

@@ -7,8 +7,8 @@ place_points(const OrrPlacement *placement, uint32_t number, uint32_t count, Poi
 {
     unsigned shift = 64u - hash_bits(placement->options.hash);
 
-    DIALECT_RING.place_points(placement, number, count, points);
-    points[0].position = kind_hash(placement, node_text(placement, number)) << shift;
+    ORR_DIALECT_RING.place_points(placement, number, count, points);
+    points[0].position = orr_kind_hash(placement, node_text(placement, number)) << shift;
 }
 
 static void *
@@ -16,7 +16,7 @@ probe_new(const OrrPlacement *placement)
 {
     Circle *circle = g_new(Circle, 1);
 
-    circle_init(circle, 64u - hash_bits(placement->options.hash));
+    orr_circle_init(circle, 64u - hash_bits(placement->options.hash));
     return circle;
 }
 
@@ -25,29 +25,29 @@ probe_copy(const void *state)
 {
     Circle *circle = g_new(Circle, 1);
 
-    circle_copy(circle, state);
+    orr_circle_copy(circle, state);
     return circle;
 }
 
 static void
 probe_free(void *state)
 {
-    circle_clear(state);
+    orr_circle_clear(state);
     g_free(state);
 }
 
 static void
 probe_change(OrrPlacement *placement, const Change *change)
 {
-    Dialect dialect = {DIALECT_RING.count_points, place_points};
+    Dialect dialect = {ORR_DIALECT_RING.count_points, place_points};
 
-    circle_change(placement->state, &dialect, placement, change);
+    orr_circle_change(placement->state, &dialect, placement, change);
 }
 
 static uint64_t
 probe_hash(const OrrPlacement *placement, OrrBytes key)
 {
-    return hash_by(placement->options.hash, placement->options.seed + 1, key);
+    return orr_hash_by(placement->options.hash, placement->options.seed + 1, key);
 }
 
 /* Probe i is h1 + i * h2; the one that is least far before a point wins, the first of equals. A
@@ -60,33 +60,34 @@ probe_find(const OrrPlacement *placement, OrrBytes key)
     const Points *points = &circle->points;
     unsigned shift = circle->shift;
     uint64_t probe = probe_hash(placement, key) << shift;
-    uint64_t step = hash_by(placement->options.hash, placement->options.seed + 2, key) << shift;
+    uint64_t step = orr_hash_by(placement->options.hash, placement->options.seed + 2, key)
+                    << shift;
     uint64_t least = UINT64_MAX;
     size_t best = 0;
 
     for (uint32_t i = 0; i < placement->options.probes; i++, probe += step) {
-        size_t at = points_find(points, probe + 1);
+        size_t at = orr_points_find(points, probe + 1);
         uint64_t distance = points->positions[at] - probe;
 
         best = distance < least ? at : best;
         least = distance < least ? distance : least;
     }
-    return points_owner_at(points, best);
+    return orr_points_owner_at(points, best);
 }
 
 static size_t
 probe_memory_size(const OrrPlacement *placement)
 {
-    return sizeof(Circle) + circle_memory_size(placement->state);
+    return sizeof(Circle) + orr_circle_memory_size(placement->state);
 }
 
-const Kind KIND_MULTI_PROBE = {
+const Kind ORR_KIND_MULTI_PROBE = {
     .state_new = probe_new,
     .state_copy = probe_copy,
     .state_free = probe_free,
     .change = probe_change,
     .hash = probe_hash,
     .find_key = probe_find,
-    .next = kind_next_by_rehash,
+    .next = orr_kind_next_by_rehash,
     .memory_size = probe_memory_size,
 };

@@ -11,7 +11,7 @@ rendezvous_new(const OrrPlacement *placement)
     Rendezvous *state = g_new0(Rendezvous, 1);
 
     (void)placement;
-    contest_init(&state->contest);
+    orr_contest_init(&state->contest);
     return state;
 }
 
@@ -20,14 +20,14 @@ rendezvous_copy(const void *from)
 {
     Rendezvous *state = g_memdup2(from, sizeof *state);
 
-    contest_copy(&state->contest, &((const Rendezvous *)from)->contest);
+    orr_contest_copy(&state->contest, &((const Rendezvous *)from)->contest);
     return state;
 }
 
 static void
 rendezvous_free(void *state)
 {
-    contest_clear(&((Rendezvous *)state)->contest);
+    orr_contest_clear(&((Rendezvous *)state)->contest);
     g_free(state);
 }
 
@@ -44,8 +44,8 @@ rendezvous_change(OrrPlacement *placement, const Change *change)
             numbers[count++] = placement->by_name[i];
         }
     }
-    contest_reset(&state->contest);
-    state->all = contest_add_group(&state->contest, placement, numbers, count);
+    orr_contest_reset(&state->contest);
+    state->all = orr_contest_add_group(&state->contest, placement, numbers, count);
     g_free(numbers);
 }
 
@@ -54,7 +54,7 @@ rendezvous_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Rendezvous *state = placement->state;
 
-    return contest_winner(&state->contest, placement, state->all, hash);
+    return orr_contest_winner(&state->contest, placement, state->all, hash);
 }
 
 static void
@@ -63,7 +63,7 @@ rendezvous_find_many(const OrrPlacement *placement, const uint64_t *hashes, size
 {
     const Rendezvous *state = placement->state;
 
-    contest_winners(&state->contest, placement, state->all, hashes, count, numbers);
+    orr_contest_winners(&state->contest, placement, state->all, hashes, count, numbers);
 }
 
 static uint32_t
@@ -71,7 +71,7 @@ rendezvous_next(Walk *walk)
 {
     const Rendezvous *state = walk->placement->state;
 
-    return contest_next(&state->contest, state->all, walk);
+    return orr_contest_next(&state->contest, state->all, walk);
 }
 
 static size_t
@@ -79,19 +79,19 @@ rendezvous_memory_size(const OrrPlacement *placement)
 {
     const Rendezvous *state = placement->state;
 
-    return sizeof *state + contest_memory_size(&state->contest);
+    return sizeof *state + orr_contest_memory_size(&state->contest);
 }
 
-const Kind KIND_RENDEZVOUS = {
+const Kind ORR_KIND_RENDEZVOUS = {
     .state_new = rendezvous_new,
     .state_copy = rendezvous_copy,
     .state_free = rendezvous_free,
     .change = rendezvous_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = rendezvous_find,
     .find_many = rendezvous_find_many,
     .next = rendezvous_next,
-    .shares = kind_shares_by_weight,
+    .shares = orr_kind_shares_by_weight,
     .memory_size = rendezvous_memory_size,
 };

@@ -6,7 +6,7 @@ ring_new(const OrrPlacement *placement)
 {
     Circle *circle = g_new(Circle, 1);
 
-    circle_init(circle, 64u - hash_bits(placement->options.hash));
+    orr_circle_init(circle, 64u - hash_bits(placement->options.hash));
     return circle;
 }
 
@@ -15,21 +15,21 @@ ring_copy(const void *state)
 {
     Circle *circle = g_new(Circle, 1);
 
-    circle_copy(circle, state);
+    orr_circle_copy(circle, state);
     return circle;
 }
 
 static void
 ring_free(void *state)
 {
-    circle_clear(state);
+    orr_circle_clear(state);
     g_free(state);
 }
 
 static void
 ring_change(OrrPlacement *placement, const Change *change)
 {
-    circle_change(placement->state, &DIALECT_RING, placement, change);
+    orr_circle_change(placement->state, &ORR_DIALECT_RING, placement, change);
 }
 
 static uint32_t
@@ -37,7 +37,7 @@ ring_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Circle *circle = placement->state;
 
-    return points_owner(&circle->points, hash << circle->shift);
+    return orr_points_owner(&circle->points, hash << circle->shift);
 }
 
 static void
@@ -46,7 +46,7 @@ ring_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t cou
 {
     const Circle *circle = placement->state;
 
-    points_owners(&circle->points, hashes, count, circle->shift, numbers);
+    orr_points_owners(&circle->points, hashes, count, circle->shift, numbers);
 }
 
 /* The points that follow; place[0] is the next of them. */
@@ -57,36 +57,36 @@ ring_next(Walk *walk)
     const Points *points = &circle->points;
 
     if (walk->step == 0) {
-        walk->place[0] = points_find(points, walk->hash << circle->shift);
+        walk->place[0] = orr_points_find(points, walk->hash << circle->shift);
     }
     if (walk->step == points->count) {
         return ORR_PLACEMENT_NO_NODE;
     }
     walk->step++;
     walk->place[0] = walk->place[0] >= points->count ? 0 : walk->place[0];
-    return points_owner_at(points, walk->place[0]++);
+    return orr_points_owner_at(points, walk->place[0]++);
 }
 
 static bool
 ring_shares(const OrrPlacement *placement, uint64_t *shares)
 {
-    circle_shares(placement->state, shares);
+    orr_circle_shares(placement->state, shares);
     return true;
 }
 
 static size_t
 ring_memory_size(const OrrPlacement *placement)
 {
-    return sizeof(Circle) + circle_memory_size(placement->state);
+    return sizeof(Circle) + orr_circle_memory_size(placement->state);
 }
 
-const Kind KIND_RING = {
+const Kind ORR_KIND_RING = {
     .state_new = ring_new,
     .state_copy = ring_copy,
     .state_free = ring_free,
     .change = ring_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = ring_find,
     .find_many = ring_find_many,
     .next = ring_next,
@@ -98,7 +98,7 @@ const Kind KIND_RING = {
 static size_t
 nearest(const Points *points, uint64_t position)
 {
-    size_t after = points_find(points, position);
+    size_t after = orr_points_find(points, position);
     size_t before = after == 0 ? points->count - 1 : after - 1;
 
     after = after == points->count ? 0 : after;
@@ -112,7 +112,8 @@ nearest_find(const OrrPlacement *placement, uint64_t hash)
 {
     const Circle *circle = placement->state;
 
-    return points_owner_at(&circle->points, nearest(&circle->points, hash << circle->shift));
+    return orr_points_owner_at(&circle->points,
+                               nearest(&circle->points, hash << circle->shift));
 }
 
 /* Outwards in both directions; place[0] is the next point ahead, place[1] the next behind. */
@@ -125,7 +126,7 @@ nearest_next(Walk *walk)
     size_t count = points->count;
 
     if (walk->step == 0) {
-        walk->place[0] = points_find(points, position) % count;
+        walk->place[0] = orr_points_find(points, position) % count;
         walk->place[1] = (walk->place[0] + count - 1) % count;
     }
     if (walk->step++ == count) {
@@ -139,7 +140,7 @@ nearest_next(Walk *walk)
     } else {
         walk->place[0] = (walk->place[0] + 1) % count;
     }
-    return points_owner_at(points, taken);
+    return orr_points_owner_at(points, taken);
 }
 
 /* A point owns half the arc on either side. */
@@ -151,21 +152,21 @@ nearest_shares(const OrrPlacement *placement, uint64_t *shares)
 
     for (size_t i = 0; i < points->count; i++) {
         size_t before = i == 0 ? points->count - 1 : i - 1;
-        uint64_t half = points_arc(points, i) / 4;
+        uint64_t half = orr_points_arc(points, i) / 4;
 
-        shares[points_owner_at(points, i)] += half;
-        shares[points_owner_at(points, before)] += half;
+        shares[orr_points_owner_at(points, i)] += half;
+        shares[orr_points_owner_at(points, before)] += half;
     }
     return true;
 }
 
-const Kind KIND_RING_NEAREST = {
+const Kind ORR_KIND_RING_NEAREST = {
     .state_new = ring_new,
     .state_copy = ring_copy,
     .state_free = ring_free,
     .change = ring_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = nearest_find,
     .next = nearest_next,
     .shares = nearest_shares,
@@ -178,16 +179,16 @@ bounded_find_for(const OrrPlacement *placement, uint64_t hash, uint64_t load)
 {
     const Circle *circle = placement->state;
     const Points *points = &circle->points;
-    size_t first = points_find(points, hash << circle->shift);
+    size_t first = orr_points_find(points, hash << circle->shift);
 
     for (size_t i = 0; i < points->count; i++) {
         size_t at = first + i < points->count ? first + i : first + i - points->count;
 
-        if (bounded_has_room(placement, points_owner_at(points, at), load)) {
-            return points_owner_at(points, at);
+        if (orr_bounded_has_room(placement, orr_points_owner_at(points, at), load)) {
+            return orr_points_owner_at(points, at);
         }
     }
-    return points_owner_at(points, first);
+    return orr_points_owner_at(points, first);
 }
 
 static uint32_t
@@ -203,13 +204,13 @@ bounded_shares(const OrrPlacement *placement, uint64_t *shares)
     return placement->total_load == 0 && ring_shares(placement, shares);
 }
 
-const Kind KIND_RING_BOUNDED = {
+const Kind ORR_KIND_RING_BOUNDED = {
     .state_new = ring_new,
     .state_copy = ring_copy,
     .state_free = ring_free,
     .change = ring_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = bounded_find,
     .find_for = bounded_find_for,
     .next = ring_next,

@@ -16,7 +16,7 @@ slots_new(const OrrPlacement *placement)
 
     (void)placement;
     memset(slots->owner, 0xff, sizeof slots->owner);
-    circle_init(&slots->circle, 0);
+    orr_circle_init(&slots->circle, 0);
     return slots;
 }
 
@@ -26,7 +26,7 @@ slots_copy(const void *state)
     const Slots *from = state;
     Slots *slots = g_memdup2(from, sizeof *from);
 
-    circle_copy(&slots->circle, &from->circle);
+    orr_circle_copy(&slots->circle, &from->circle);
     return slots;
 }
 
@@ -35,7 +35,7 @@ slots_free(void *state)
 {
     Slots *slots = state;
 
-    circle_clear(&slots->circle);
+    orr_circle_clear(&slots->circle);
     g_free(slots);
 }
 
@@ -87,7 +87,7 @@ slots_memory_size(const OrrPlacement *placement)
 {
     const Slots *slots = placement->state;
 
-    return sizeof *slots + circle_memory_size(&slots->circle);
+    return sizeof *slots + orr_circle_memory_size(&slots->circle);
 }
 
 /* A deal in progress: how many slots each node has, and where in its slots it stands. */
@@ -255,23 +255,23 @@ slots_ring_change(OrrPlacement *placement, const Change *change)
 {
     Slots *slots = placement->state;
 
-    circle_change(&slots->circle, &DIALECT_RING, placement, change);
+    orr_circle_change(&slots->circle, &ORR_DIALECT_RING, placement, change);
     for (uint32_t slot = 0; slot < ORR_SLOT_COUNT; slot++) {
         char text[8];
         int size = g_snprintf(text, sizeof text, "%u", slot);
-        uint64_t hash = kind_hash(placement, orr_bytes(text, (size_t)size));
+        uint64_t hash = orr_kind_hash(placement, orr_bytes(text, (size_t)size));
 
         slots->owner[slot] =
-            placement->eligible != 0 ? points_owner(&slots->circle.points, hash) : NOBODY;
+            placement->eligible != 0 ? orr_points_owner(&slots->circle.points, hash) : NOBODY;
     }
 }
 
 #define SLOTS                                                                                  \
     .state_new = slots_new, .state_copy = slots_copy, .state_free = slots_free,                \
     .has_room = slots_has_room, .hash = slots_hash, .find_hash = slots_find,                   \
-    .find_many = slots_find_many, .next = kind_next_by_rehash, .shares = slots_shares,         \
+    .find_many = slots_find_many, .next = orr_kind_next_by_rehash, .shares = slots_shares,     \
     .memory_size = slots_memory_size
 
-const Kind KIND_SLOTS_EVEN = {SLOTS, .change = slots_change};
-const Kind KIND_SLOTS_WEIGHTED = {SLOTS, .change = slots_change};
-const Kind KIND_SLOTS_RING = {SLOTS, .change = slots_ring_change};
+const Kind ORR_KIND_SLOTS_EVEN = {SLOTS, .change = slots_change};
+const Kind ORR_KIND_SLOTS_WEIGHTED = {SLOTS, .change = slots_change};
+const Kind ORR_KIND_SLOTS_RING = {SLOTS, .change = slots_ring_change};

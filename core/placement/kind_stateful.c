@@ -230,11 +230,11 @@ memento_find(const OrrPlacement *placement, OrrBytes key)
 
 #define STATEFUL                                                                               \
     .state_new = buckets_new, .state_copy = buckets_copy, .state_free = buckets_free,          \
-    .change = buckets_change, .next = kind_next_by_rehash, .shares = kind_shares_by_weight,    \
-    .memory_size = buckets_memory_size
+    .change = buckets_change, .next = orr_kind_next_by_rehash,                                 \
+    .shares = orr_kind_shares_by_weight, .memory_size = buckets_memory_size
 
-const Kind KIND_ANCHOR = {STATEFUL, .hash = anchor_hash, .find_hash = anchor_find,
-                          .find_many = anchor_find_many};
-const Kind KIND_DX = {STATEFUL, .hash = kind_hash, .hash_many = kind_hash_many,
-                      .find_hash = dx_find, .find_many = dx_find_many};
-const Kind KIND_MEMENTO = {STATEFUL, .hash = memento_hash, .find_key = memento_find};
+const Kind ORR_KIND_ANCHOR = {STATEFUL, .hash = anchor_hash, .find_hash = anchor_find,
+                              .find_many = anchor_find_many};
+const Kind ORR_KIND_DX = {STATEFUL, .hash = orr_kind_hash, .hash_many = orr_kind_hash_many,
+                          .find_hash = dx_find, .find_many = dx_find_many};
+const Kind ORR_KIND_MEMENTO = {STATEFUL, .hash = memento_hash, .find_key = memento_find};

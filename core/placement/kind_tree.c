@@ -52,7 +52,7 @@ tree_new(const OrrPlacement *placement)
     (void)placement;
     tree->families = g_array_new(FALSE, TRUE, sizeof(Family));
     tree->groups = g_array_new(FALSE, TRUE, sizeof(Group));
-    contest_init(&tree->contest);
+    orr_contest_init(&tree->contest);
     return tree;
 }
 
@@ -64,7 +64,7 @@ tree_copy(const void *state)
 
     tree->families = g_array_copy(from->families);
     tree->groups = g_array_copy(from->groups);
-    contest_copy(&tree->contest, &from->contest);
+    orr_contest_copy(&tree->contest, &from->contest);
     return tree;
 }
 
@@ -75,7 +75,7 @@ tree_free(void *state)
 
     g_array_unref(tree->families);
     g_array_unref(tree->groups);
-    contest_clear(&tree->contest);
+    orr_contest_clear(&tree->contest);
     g_free(tree);
 }
 
@@ -128,7 +128,7 @@ build_nodes(const OrrPlacement *placement, Tree *tree, uint32_t index, const Lea
         numbers[i] = leaves[i].number;
     }
     group->nodes = true;
-    group->span = contest_add_group(&tree->contest, placement, numbers, (uint32_t)count);
+    group->span = orr_contest_add_group(&tree->contest, placement, numbers, (uint32_t)count);
     g_free(numbers);
 }
 
@@ -151,7 +151,7 @@ build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t coun
     uint32_t family_index = tree->families->len;
     g_array_set_size(tree->families, family_index + 1);
     g_array_index(tree->groups, Group, index).family = family_index;
-    auction_init(&g_array_index(tree->families, Family, family_index).auction);
+    orr_auction_init(&g_array_index(tree->families, Family, family_index).auction);
     for (size_t i = 0, size; i < count; i += size) {
         size = family(leaves + i, count - i, depth);
         uint64_t digits = leaves[i].hash >> (64 - FAN_BITS * (depth + 1));
@@ -159,8 +159,8 @@ build(const OrrPlacement *placement, Tree *tree, const Leaf *leaves, size_t coun
         Family *here = &g_array_index(tree->families, Family, family_index);
 
         here->group[here->auction.count] = below;
-        auction_add(&here->auction, mix_64(digits + mix_64(depth + 1)),
-                    weigh(placement, leaves + i, size));
+        orr_auction_add(&here->auction, mix_64(digits + mix_64(depth + 1)),
+                        weigh(placement, leaves + i, size));
     }
     return index;
 }
@@ -178,13 +178,13 @@ tree_change(OrrPlacement *placement, const Change *change)
 
         if (placement->nodes[number].weight != 0) {
             /* mixed once more, for a node also bids with its hash */
-            leaves[count].hash = mix_64(kind_hash(placement, node_text(placement, number)));
+            leaves[count].hash = mix_64(orr_kind_hash(placement, node_text(placement, number)));
             leaves[count++].number = number;
         }
     }
     g_array_set_size(tree->families, 0);
     g_array_set_size(tree->groups, 0);
-    contest_reset(&tree->contest);
+    orr_contest_reset(&tree->contest);
     if (count != 0) {
         g_qsort_with_data(leaves, (int)count, sizeof *leaves, compare_leaves, placement);
         build(placement, tree, leaves, count, 0);
@@ -200,11 +200,11 @@ tree_find(const OrrPlacement *placement, uint64_t hash)
 
     while (!group->nodes) {
         const Family *family = &g_array_index(tree->families, Family, group->family);
-        uint32_t winner = auction_winner(vectors_here(), &family->auction, hash);
+        uint32_t winner = orr_auction_winner(vectors_here(), &family->auction, hash);
 
         group = &g_array_index(tree->groups, Group, family->group[winner]);
     }
-    return contest_winner(&tree->contest, placement, group->span, hash);
+    return orr_contest_winner(&tree->contest, placement, group->span, hash);
 }
 
 static size_t
@@ -213,18 +213,18 @@ tree_memory_size(const OrrPlacement *placement)
     const Tree *tree = placement->state;
 
     return sizeof *tree + tree->families->len * sizeof(Family) +
-           tree->groups->len * sizeof(Group) + contest_memory_size(&tree->contest);
+           tree->groups->len * sizeof(Group) + orr_contest_memory_size(&tree->contest);
 }
 
-const Kind KIND_RENDEZVOUS_TREE = {
+const Kind ORR_KIND_RENDEZVOUS_TREE = {
     .state_new = tree_new,
     .state_copy = tree_copy,
     .state_free = tree_free,
     .change = tree_change,
-    .hash = kind_hash,
-    .hash_many = kind_hash_many,
+    .hash = orr_kind_hash,
+    .hash_many = orr_kind_hash_many,
     .find_hash = tree_find,
-    .next = kind_next_by_rehash,
-    .shares = kind_shares_by_weight,
+    .next = orr_kind_next_by_rehash,
+    .shares = orr_kind_shares_by_weight,
     .memory_size = tree_memory_size,
 };

@@ -4,7 +4,7 @@
  * section 1: a bin takes at most ceil((1 + e) * balls / bins), here of its due share by weight,
  * and in integers: holds <= ceil(a / b) is (holds - 1) * b < a. */
 bool
-bounded_has_room(const OrrPlacement *placement, uint32_t number, uint64_t load)
+orr_bounded_has_room(const OrrPlacement *placement, uint32_t number, uint64_t load)
 {
     __extension__ typedef unsigned __int128 Wide;
     const Node *node = &placement->nodes[number];
@@ -57,7 +57,7 @@ orr_placement_assign(OrrPlacement *placement, OrrBytes key, uint64_t load)
 void
 orr_placement_release(OrrPlacement *placement, uint32_t number, uint64_t load)
 {
-    if (nodes_has(placement, number)) {
+    if (orr_nodes_has(placement, number)) {
         uint64_t back = MIN(load, placement->nodes[number].load);
 
         placement->nodes[number].load -= back;
@@ -68,7 +68,7 @@ orr_placement_release(OrrPlacement *placement, uint32_t number, uint64_t load)
 uint64_t
 orr_placement_load(const OrrPlacement *placement, uint32_t number)
 {
-    return nodes_has(placement, number) ? placement->nodes[number].load : 0;
+    return orr_nodes_has(placement, number) ? placement->nodes[number].load : 0;
 }
 
 void

@@ -1,6 +1,6 @@
 #include "placement/log2.h"
 
-const uint64_t log2_table[259] = {
+const uint64_t orr_log2_table[259] = {
     UINT64_C(0x000000000000000), UINT64_C(0x002e1388daf558f), UINT64_C(0x005bf942dbbc214),
     UINT64_C(0x0089b188bd4bd86), UINT64_C(0x00b73cb42e16915), UINT64_C(0x00e49b1dd4287c3),
     UINT64_C(0x0111cd1d5133413), UINT64_C(0x013ed3094685a26), UINT64_C(0x016bad3758efd87),
@@ -93,7 +93,7 @@ const uint64_t log2_table[259] = {
 /* With m = s * 2^zeros in [2^63, 2^64), -log2(s / 2^64) = 1 + zeros - log2(m / 2^63). Between
  * two entries of the table the curve is a parabola through three of them. */
 uint64_t
-log2_cost(uint64_t s)
+orr_log2_cost(uint64_t s)
 {
     if (s == 0) {
         return UINT64_C(64) << LOG2_FRACTION_BITS;
@@ -102,11 +102,11 @@ log2_cost(uint64_t s)
     uint64_t m = s << zeros;
     unsigned t = m >> 55 & 255;
     uint64_t x = (m << 9) >> 32; /* the rest, in 2^-32 */
-    uint64_t step = log2_table[t + 1] - log2_table[t];
-    uint64_t bend = (2 * log2_table[t + 1] - log2_table[t] - log2_table[t + 2]) /
+    uint64_t step = orr_log2_table[t + 1] - orr_log2_table[t];
+    uint64_t bend = (2 * orr_log2_table[t + 1] - orr_log2_table[t] - orr_log2_table[t + 2]) /
                     2; /* the curve is concave */
     uint64_t part = (step >> 18) * x >> 14;
     uint64_t arch = (bend * (x * ((UINT64_C(1) << 32) - x) >> 42)) >> 22;
 
-    return ((uint64_t)(1 + zeros) << LOG2_FRACTION_BITS) - (log2_table[t] + part + arch);
+    return ((uint64_t)(1 + zeros) << LOG2_FRACTION_BITS) - (orr_log2_table[t] + part + arch);
 }

@@ -15,7 +15,7 @@ typedef struct Order {
 uint64_t
 orr_maglev_hash(uint64_t seed, OrrBytes name)
 {
-    return siphash_2_4(seed, 0, name);
+    return orr_siphash_2_4(seed, 0, name);
 }
 
 static bool

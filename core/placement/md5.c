@@ -79,7 +79,7 @@ pad_short(uint32_t m[16], const uint8_t *at, size_t size, uint64_t total_size)
 }
 
 Md5
-md5_of(OrrBytes bytes)
+orr_md5_of(OrrBytes bytes)
 {
     Md5 state = {{START_A, START_B, START_C, START_D}};
     uint32_t m[16];
@@ -209,7 +209,7 @@ all_short(const OrrBytes *bytes)
 #endif
 
 void
-md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests)
+orr_md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests)
 {
     size_t done = 0;
 
@@ -220,6 +220,6 @@ md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests)
     }
 #endif
     for (; done < count; done++) {
-        digests[done] = md5_of(bytes[done]);
+        digests[done] = orr_md5_of(bytes[done]);
     }
 }

@@ -18,10 +18,10 @@ typedef struct Md5 {
     uint32_t word[4];
 } Md5;
 
-Md5 md5_of(OrrBytes bytes);
+Md5 orr_md5_of(OrrBytes bytes);
 
 /* The digests of many, in `digests`, which has room for `count`. They do not depend on
  * `vectors`, which the processor must have. */
-void md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests);
+void orr_md5_of_many(Vectors vectors, const OrrBytes *bytes, size_t count, Md5 *digests);
 
 #endif

@@ -126,7 +126,7 @@ hash_with_bucket(const OrrMemento *memento, OrrBytes key, uint32_t bucket)
 uint64_t
 orr_memento_hash(const OrrMemento *memento, OrrBytes key)
 {
-    return hash_by(memento->hash, memento->seed, key);
+    return orr_hash_by(memento->hash, memento->seed, key);
 }
 
 /* A removed bucket leads to one of those that were left when it went; if that one went later it

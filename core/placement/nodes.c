@@ -1,7 +1,7 @@
 #include "placement/kind.h"
 
 char *
-nodes_text(OrrBytes name, uint16_t port, size_t *size)
+orr_nodes_text(OrrBytes name, uint16_t port, size_t *size)
 {
     char *text = g_malloc(name.size + 7);
 
@@ -18,13 +18,13 @@ static GBytes *
 key_of(OrrBytes name, uint16_t port)
 {
     size_t size;
-    char *text = nodes_text(name, port, &size);
+    char *text = orr_nodes_text(name, port, &size);
 
     return g_bytes_new_take(text, size);
 }
 
 void
-nodes_init(OrrPlacement *placement)
+orr_nodes_init(OrrPlacement *placement)
 {
     placement->numbers =
         g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
@@ -39,7 +39,7 @@ clear_node(Node *node)
 }
 
 void
-nodes_clear(OrrPlacement *placement)
+orr_nodes_clear(OrrPlacement *placement)
 {
     for (uint32_t number = 0; number < placement->number_limit; number++) {
         clear_node(&placement->nodes[number]);
@@ -63,11 +63,11 @@ remember(OrrPlacement *placement, uint32_t number)
 }
 
 void
-nodes_copy(OrrPlacement *placement, const OrrPlacement *from)
+orr_nodes_copy(OrrPlacement *placement, const OrrPlacement *from)
 {
     size_t room = from->number_room;
 
-    nodes_init(placement);
+    orr_nodes_init(placement);
     placement->nodes = g_memdup2(from->nodes, room * sizeof *from->nodes);
     placement->rank = g_memdup2(from->rank, room * sizeof *from->rank);
     placement->by_name = g_memdup2(from->by_name, room * sizeof *from->by_name);
@@ -86,7 +86,7 @@ nodes_copy(OrrPlacement *placement, const OrrPlacement *from)
 }
 
 uint32_t
-nodes_find(const OrrPlacement *placement, OrrBytes name, uint16_t port)
+orr_nodes_find(const OrrPlacement *placement, OrrBytes name, uint16_t port)
 {
     GBytes *key = key_of(name, port);
     uint32_t found = GPOINTER_TO_UINT(g_hash_table_lookup(placement->numbers, key));
@@ -99,13 +99,13 @@ nodes_find(const OrrPlacement *placement, OrrBytes name, uint16_t port)
 }
 
 bool
-nodes_has(const OrrPlacement *placement, uint32_t number)
+orr_nodes_has(const OrrPlacement *placement, uint32_t number)
 {
     return number < placement->number_limit && placement->nodes[number].text != NULL;
 }
 
 int
-nodes_compare(OrrBytes a, OrrBytes b)
+orr_nodes_compare(OrrBytes a, OrrBytes b)
 {
     size_t common = MIN(a.size, b.size);
     int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
@@ -114,7 +114,7 @@ nodes_compare(OrrBytes a, OrrBytes b)
 }
 
 OrrStatus
-nodes_check(const OrrPlacement *placement, const OrrPlacementNode *node)
+orr_nodes_check(const OrrPlacement *placement, const OrrPlacementNode *node)
 {
     if (node->name.size == 0 || node->name.size > ORR_PLACEMENT_NAME_MAX ||
         node->zone.size > ORR_PLACEMENT_NAME_MAX) {
@@ -165,12 +165,12 @@ free_number(OrrPlacement *placement)
 }
 
 uint32_t
-nodes_add(OrrPlacement *placement, const OrrPlacementNode *node)
+orr_nodes_add(OrrPlacement *placement, const OrrPlacementNode *node)
 {
     uint32_t number = free_number(placement);
     Node *added = &placement->nodes[number];
 
-    added->text = nodes_text(node->name, node->port, &added->text_size);
+    added->text = orr_nodes_text(node->name, node->port, &added->text_size);
     added->name_size = node->name.size;
     added->port = node->port;
     added->weight = node->weight;
@@ -196,7 +196,7 @@ drop(uint32_t *numbers, uint32_t count, uint32_t number)
 }
 
 void
-nodes_remove(OrrPlacement *placement, uint32_t number)
+orr_nodes_remove(OrrPlacement *placement, uint32_t number)
 {
     Node *node = &placement->nodes[number];
     GBytes *key = key_of(orr_bytes(node->text, node->name_size), node->port);
@@ -215,8 +215,8 @@ compare_numbers(const void *left, const void *right, void *data)
 {
     const OrrPlacement *placement = data;
 
-    return nodes_compare(node_text(placement, *(const uint32_t *)left),
-                         node_text(placement, *(const uint32_t *)right));
+    return orr_nodes_compare(node_text(placement, *(const uint32_t *)left),
+                             node_text(placement, *(const uint32_t *)right));
 }
 
 static void
@@ -277,7 +277,7 @@ number_zones(OrrPlacement *placement)
 }
 
 void
-nodes_refresh(OrrPlacement *placement)
+orr_nodes_refresh(OrrPlacement *placement)
 {
     placement->total_weight = 0;
     placement->eligible = 0;
@@ -292,7 +292,7 @@ nodes_refresh(OrrPlacement *placement)
 }
 
 size_t
-nodes_memory_size(const OrrPlacement *placement)
+orr_nodes_memory_size(const OrrPlacement *placement)
 {
     size_t size =
         placement->number_room * (sizeof *placement->nodes + 3 * sizeof *placement->rank) +

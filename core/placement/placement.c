@@ -11,16 +11,16 @@ orr_placement_new(const OrrPlacementOptions *options, OrrPlacement **placement)
 {
     g_return_val_if_fail(options != NULL && placement != NULL, ORR_INVALID);
     OrrPlacementOptions complete = *options;
-    OrrStatus status = algorithm_complete(&complete);
+    OrrStatus status = orr_algorithm_complete(&complete);
 
     if (status != ORR_OK) {
         return status;
     }
     OrrPlacement *made = g_new0(OrrPlacement, 1);
     made->options = complete;
-    made->info = algorithm_info(complete.algorithm);
-    made->kind = algorithm_kind(complete.algorithm);
-    nodes_init(made);
+    made->info = orr_algorithm_info(complete.algorithm);
+    made->kind = orr_algorithm_kind(complete.algorithm);
+    orr_nodes_init(made);
     made->state = made->kind->state_new(made);
     *placement = made;
     return ORR_OK;
@@ -31,7 +31,7 @@ orr_placement_free(OrrPlacement *placement)
 {
     if (placement != NULL) {
         placement->kind->state_free(placement->state);
-        nodes_clear(placement);
+        orr_nodes_clear(placement);
         g_free(placement);
     }
 }
@@ -41,7 +41,7 @@ orr_placement_copy(const OrrPlacement *placement)
 {
     OrrPlacement *copy = g_memdup2(placement, sizeof *placement);
 
-    nodes_copy(copy, placement);
+    orr_nodes_copy(copy, placement);
     copy->state = placement->kind->state_copy(placement->state);
     return copy;
 }
@@ -72,7 +72,7 @@ check_room(const OrrPlacement *placement, size_t more)
 static void
 tell(OrrPlacement *placement, const Change *change)
 {
-    nodes_refresh(placement);
+    orr_nodes_refresh(placement);
     placement->kind->change(placement, change);
 }
 
@@ -99,7 +99,7 @@ settle_unit(OrrPlacement *placement, const OrrPlacementNode *nodes, size_t count
 OrrStatus
 orr_placement_add(OrrPlacement *placement, const OrrPlacementNode *node)
 {
-    OrrStatus status = nodes_check(placement, node);
+    OrrStatus status = orr_nodes_check(placement, node);
 
     if (status == ORR_OK) {
         status = check_room(placement, 1);
@@ -108,7 +108,7 @@ orr_placement_add(OrrPlacement *placement, const OrrPlacementNode *node)
         return status;
     }
     settle_unit(placement, NULL, 0);
-    uint32_t number = nodes_add(placement, node);
+    uint32_t number = orr_nodes_add(placement, node);
     tell(placement, &(Change){.type = CHANGE_ADDED, .numbers = &number, .count = 1});
     return ORR_OK;
 }
@@ -125,7 +125,7 @@ compare_newcomers(const void *left, const void *right, void *unused)
     const Newcomer *a = left;
     const Newcomer *b = right;
     int order =
-        nodes_compare(orr_bytes(a->text, a->text_size), orr_bytes(b->text, b->text_size));
+        orr_nodes_compare(orr_bytes(a->text, a->text_size), orr_bytes(b->text, b->text_size));
 
     (void)unused;
     return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
@@ -153,7 +153,7 @@ check_all(const OrrPlacement *placement, const OrrPlacementNode *nodes, size_t c
           size_t *failed)
 {
     for (size_t i = 0; i < count; i++) {
-        OrrStatus status = nodes_check(placement, &nodes[i]);
+        OrrStatus status = orr_nodes_check(placement, &nodes[i]);
 
         if (status == ORR_OK && !placement->info->weighted &&
             nodes[i].weight != nodes[0].weight) {
@@ -185,7 +185,7 @@ orr_placement_add_all(OrrPlacement *placement, const OrrPlacementNode *nodes, si
     Newcomer *sorted = g_new(Newcomer, count);
     uint32_t *numbers = g_new(uint32_t, count);
     for (size_t i = 0; i < count; i++) {
-        sorted[i].text = nodes_text(nodes[i].name, nodes[i].port, &sorted[i].text_size);
+        sorted[i].text = orr_nodes_text(nodes[i].name, nodes[i].port, &sorted[i].text_size);
         sorted[i].index = i;
     }
     g_qsort_with_data(sorted, (int)count, sizeof *sorted, compare_newcomers, NULL);
@@ -194,7 +194,7 @@ orr_placement_add_all(OrrPlacement *placement, const OrrPlacementNode *nodes, si
         settle_unit(placement, nodes, count);
     }
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = twin == count ? nodes_add(placement, &nodes[sorted[i].index]) : 0;
+        numbers[i] = twin == count ? orr_nodes_add(placement, &nodes[sorted[i].index]) : 0;
         g_free(sorted[i].text);
     }
     if (twin == count) {
@@ -212,14 +212,14 @@ orr_placement_add_all(OrrPlacement *placement, const OrrPlacementNode *nodes, si
 OrrStatus
 orr_placement_remove(OrrPlacement *placement, uint32_t number)
 {
-    if (!nodes_has(placement, number)) {
+    if (!orr_nodes_has(placement, number)) {
         return ORR_NOT_FOUND;
     }
     if (!placement->info->removes_any && number != orr_placement_last(placement)) {
         return ORR_REFUSED;
     }
     uint32_t weight = placement->nodes[number].weight;
-    nodes_remove(placement, number);
+    orr_nodes_remove(placement, number);
     tell(placement, &(Change){CHANGE_REMOVED, &number, 1, weight});
     return ORR_OK;
 }
@@ -227,7 +227,7 @@ orr_placement_remove(OrrPlacement *placement, uint32_t number)
 OrrStatus
 orr_placement_reweigh(OrrPlacement *placement, uint32_t number, uint32_t weight)
 {
-    if (!nodes_has(placement, number)) {
+    if (!orr_nodes_has(placement, number)) {
         return ORR_NOT_FOUND;
     }
     uint32_t old = placement->nodes[number].weight;
@@ -257,7 +257,7 @@ orr_placement_number_limit(const OrrPlacement *placement)
 bool
 orr_placement_node(const OrrPlacement *placement, uint32_t number, OrrPlacementNode *node)
 {
-    if (!nodes_has(placement, number)) {
+    if (!orr_nodes_has(placement, number)) {
         return false;
     }
     const Node *found = &placement->nodes[number];
@@ -271,7 +271,7 @@ orr_placement_node(const OrrPlacement *placement, uint32_t number, OrrPlacementN
 uint32_t
 orr_placement_number(const OrrPlacement *placement, OrrBytes name, uint16_t port)
 {
-    return name.size == 0 ? ORR_PLACEMENT_NO_NODE : nodes_find(placement, name, port);
+    return name.size == 0 ? ORR_PLACEMENT_NO_NODE : orr_nodes_find(placement, name, port);
 }
 
 uint32_t
@@ -390,7 +390,7 @@ orr_placement_find_replicas(const OrrPlacement *placement, OrrBytes key, size_t 
     Walk walk = {.placement = placement, .key = key};
     walk.hash = placement->kind->hash(placement, key);
     walk.owner = orr_placement_find(placement, key);
-    return replicas_find(&walk, wanted, numbers);
+    return orr_replicas_find(&walk, wanted, numbers);
 }
 
 size_t
@@ -409,7 +409,7 @@ orr_placement_find_hash_replicas(const OrrPlacement *placement, uint64_t hash, s
     }
     Walk walk = {.placement = placement, .hash = hash};
     walk.owner = placement->kind->find_hash(placement, hash);
-    return replicas_find(&walk, wanted, numbers);
+    return orr_replicas_find(&walk, wanted, numbers);
 }
 
 OrrStatus
@@ -428,7 +428,7 @@ orr_placement_shares(const OrrPlacement *placement, uint64_t *shares)
 size_t
 orr_placement_memory_size(const OrrPlacement *placement)
 {
-    return sizeof *placement + nodes_memory_size(placement) +
+    return sizeof *placement + orr_nodes_memory_size(placement) +
            placement->kind->memory_size(placement);
 }
 

@@ -38,7 +38,7 @@ put(Points *points, size_t at, Point point)
 static Point
 get(const Points *points, size_t at)
 {
-    return (Point){points->positions[at], points_owner_at(points, at)};
+    return (Point){points->positions[at], orr_points_owner_at(points, at)};
 }
 
 /* With the points in place: what closes the circle, and the index. */
@@ -47,7 +47,7 @@ finish(Points *points)
 {
     size_t i = 0;
 
-    uint32_t first = points->count != 0 ? points_owner_at(points, 0) : 0;
+    uint32_t first = points->count != 0 ? orr_points_owner_at(points, 0) : 0;
     for (size_t pad = 0; pad < POINTS_PAD; pad++) {
         put(points, points->count + pad, (Point){UINT64_MAX, first});
     }
@@ -63,14 +63,14 @@ finish(Points *points)
 }
 
 void
-points_init(Points *points)
+orr_points_init(Points *points)
 {
     allocate(points, 0);
     finish(points);
 }
 
 void
-points_clear(Points *points)
+orr_points_clear(Points *points)
 {
     g_free(points->positions);
     g_free(points->marks);
@@ -79,7 +79,7 @@ points_clear(Points *points)
 }
 
 void
-points_copy(Points *points, const Points *from)
+orr_points_copy(Points *points, const Points *from)
 {
     *points = *from;
     points->positions =
@@ -89,7 +89,7 @@ points_copy(Points *points, const Points *from)
 }
 
 size_t
-points_memory_size(const Points *points)
+orr_points_memory_size(const Points *points)
 {
     return (points->count + POINTS_PAD) * (sizeof *points->positions + sizeof *points->marks) +
            (points->entries + 1) * sizeof *points->index;
@@ -154,7 +154,7 @@ sort_points(Point *points, size_t count, const uint32_t *rank)
 }
 
 void
-points_merge(Points *points, Point *added, size_t count, const uint32_t *rank)
+orr_points_merge(Points *points, Point *added, size_t count, const uint32_t *rank)
 {
     Points old = *points;
     size_t i = 0;
@@ -178,31 +178,31 @@ points_merge(Points *points, Point *added, size_t count, const uint32_t *rank)
         put(points, i + count, get(&old, i));
     }
     finish(points);
-    points_clear(&old);
+    orr_points_clear(&old);
 }
 
 void
-points_remove(Points *points, uint32_t owner)
+orr_points_remove(Points *points, uint32_t owner)
 {
     Points old = *points;
     size_t left = 0;
 
     for (size_t i = 0; i < old.count; i++) {
-        left += points_owner_at(&old, i) != owner;
+        left += orr_points_owner_at(&old, i) != owner;
     }
     allocate(points, left);
     left = 0;
     for (size_t i = 0; i < old.count; i++) {
-        if (points_owner_at(&old, i) != owner) {
+        if (orr_points_owner_at(&old, i) != owner) {
             put(points, left++, get(&old, i));
         }
     }
     finish(points);
-    points_clear(&old);
+    orr_points_clear(&old);
 }
 
 size_t
-points_search(const Points *points, uint64_t hash, size_t low)
+orr_points_search(const Points *points, uint64_t hash, size_t low)
 {
     size_t high = points->index[(hash >> points->shift) + 1];
 
@@ -234,17 +234,17 @@ find_group(const Points *points, const uint64_t *hashes, size_t count, unsigned 
         __builtin_prefetch(&points->marks[low[i]]);
     }
     for (size_t i = 0; i < count; i++) {
-        owners[i] =
-            points_owner_at(points, points_find_from(points, hashes[i] << shift, low[i]));
+        owners[i] = orr_points_owner_at(
+            points, orr_points_find_from(points, hashes[i] << shift, low[i]));
     }
 }
 
 void
-points_owners(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
-              uint32_t *owners)
+orr_points_owners(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
+                  uint32_t *owners)
 {
     for (size_t i = 0; points->count < SMALL_RING && i < count; i++) {
-        owners[i] = points_owner(points, hashes[i] << shift);
+        owners[i] = orr_points_owner(points, hashes[i] << shift);
     }
     for (size_t i = 0; points->count >= SMALL_RING && i < count; i += GROUP) {
         find_group(points, hashes + i, MIN(GROUP, count - i), shift, owners + i);
@@ -252,7 +252,7 @@ points_owners(const Points *points, const uint64_t *hashes, size_t count, unsign
 }
 
 uint64_t
-points_arc(const Points *points, size_t i)
+orr_points_arc(const Points *points, size_t i)
 {
     size_t before = i == 0 ? points->count - 1 : i - 1;
 

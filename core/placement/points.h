@@ -34,23 +34,23 @@ typedef struct Points {
     unsigned shift; /* 64 - log2(entries) */
 } Points;
 
-void points_init(Points *points);
-void points_clear(Points *points);
-void points_copy(Points *points, const Points *from);
-size_t points_memory_size(const Points *points);
+void orr_points_init(Points *points);
+void orr_points_clear(Points *points);
+void orr_points_copy(Points *points, const Points *from);
+size_t orr_points_memory_size(const Points *points);
 
 /* Adds `count` points, sorting those and merging them with what is here. `rank` is indexed by
  * owner. O(all points), without sorting what is sorted. Reorders `added`. */
-void points_merge(Points *points, Point *added, size_t count, const uint32_t *rank);
+void orr_points_merge(Points *points, Point *added, size_t count, const uint32_t *rank);
 /* Removes all points of this owner. O(all points). */
-void points_remove(Points *points, uint32_t owner);
+void orr_points_remove(Points *points, uint32_t owner);
 
 /* Without the marks: the first point at or after `hash` from `low` on, which is in its bucket.
  */
-size_t points_search(const Points *points, uint64_t hash, size_t low);
+size_t orr_points_search(const Points *points, uint64_t hash, size_t low);
 
 static inline uint32_t
-points_owner_at(const Points *points, size_t i)
+orr_points_owner_at(const Points *points, size_t i)
 {
     return (uint32_t)points->marks[i];
 }
@@ -59,36 +59,36 @@ points_owner_at(const Points *points, size_t i)
  * owner is the first's). At least one point. Four comparisons without a branch; what follows
  * them is seldom needed, so it is seldom mispredicted. */
 static inline size_t
-points_find_from(const Points *points, uint64_t hash, size_t low)
+orr_points_find_from(const Points *points, uint64_t hash, size_t low)
 {
     uint64_t mark = hash >> 32 << 32;
     const uint64_t *m = points->marks + low;
     size_t passed = (size_t)(m[0] < mark) + (m[1] < mark) + (m[2] < mark) + (m[3] < mark);
 
     if (__builtin_expect(passed == POINTS_PAD || m[passed] >> 32 == hash >> 32, 0)) {
-        return points_search(points, hash, low + passed);
+        return orr_points_search(points, hash, low + passed);
     }
     return low + passed;
 }
 
 static inline size_t
-points_find(const Points *points, uint64_t hash)
+orr_points_find(const Points *points, uint64_t hash)
 {
-    return points_find_from(points, hash, points->index[hash >> points->shift]);
+    return orr_points_find_from(points, hash, points->index[hash >> points->shift]);
 }
 
 static inline uint32_t
-points_owner(const Points *points, uint64_t hash)
+orr_points_owner(const Points *points, uint64_t hash)
 {
-    return points_owner_at(points, points_find(points, hash));
+    return orr_points_owner_at(points, orr_points_find(points, hash));
 }
 
 /* The owners of many; batches hide the time that memory takes. */
-void points_owners(const Points *points, const uint64_t *hashes, size_t count, unsigned shift,
-                   uint32_t *owners);
+void orr_points_owners(const Points *points, const uint64_t *hashes, size_t count,
+                       unsigned shift, uint32_t *owners);
 
 /* The length of the arc before point i: of the hashes that point i owns. One point owns the
  * whole circle, told as 2^64 - 1. */
-uint64_t points_arc(const Points *points, size_t i);
+uint64_t orr_points_arc(const Points *points, size_t i);
 
 #endif

@@ -7,13 +7,13 @@
 uint64_t
 orr_rendezvous_hash(uint64_t seed, OrrBytes bytes)
 {
-    return siphash_2_4(seed, 0, bytes);
+    return orr_siphash_2_4(seed, 0, bytes);
 }
 
 uint64_t
 orr_rendezvous_bid(uint64_t key_hash, uint64_t node_hash)
 {
-    return bid_of(key_hash, node_hash);
+    return orr_bid_of(key_hash, node_hash);
 }
 
 /* Whole vectors by vectors, the rest one by one: the caller's array has no padding. */
@@ -24,10 +24,10 @@ orr_rendezvous_find(uint64_t key_hash, const uint64_t *node_hashes, size_t count
     Bid best = {0, 0};
 
     if (whole != 0) {
-        best = bids_highest(vectors_here(), key_hash, node_hashes, whole);
+        best = orr_bids_highest(vectors_here(), key_hash, node_hashes, whole);
     }
     for (size_t i = whole; i < count; i++) {
-        uint64_t bid = bid_of(key_hash, node_hashes[i]);
+        uint64_t bid = orr_bid_of(key_hash, node_hashes[i]);
 
         if (i == 0 || bid > best.bid) {
             best = (Bid){bid, i};
@@ -45,8 +45,8 @@ orr_rendezvous_find_weighted(uint64_t key_hash, const uint64_t *node_hashes,
     size_t best = count;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t bid = bid_of(key_hash, node_hashes[i]);
-        uint64_t cost = log2_cost(bid);
+        uint64_t bid = orr_bid_of(key_hash, node_hashes[i]);
+        uint64_t cost = orr_log2_cost(bid);
 
         if (weights[i] == 0) {
             continue;
@@ -56,7 +56,7 @@ orr_rendezvous_find_weighted(uint64_t key_hash, const uint64_t *node_hashes,
         if (!better) {
             better = weights[i] == weights[best]
                          ? bid > best_bid
-                         : log2_cheaper(cost, weights[i], best_cost, weights[best]);
+                         : orr_log2_cheaper(cost, weights[i], best_cost, weights[best]);
         }
         if (better) {
             best = i;

@@ -61,7 +61,7 @@ choose(Walk walk, uint32_t level, size_t target, uint32_t *numbers, size_t count
 }
 
 size_t
-replicas_find(Walk *walk, size_t wanted, uint32_t *numbers)
+orr_replicas_find(Walk *walk, size_t wanted, uint32_t *numbers)
 {
     const OrrPlacement *placement = walk->placement;
     size_t target = 0;

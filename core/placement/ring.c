@@ -64,7 +64,7 @@ orr_ring_find(const OrrRing *ring, uint64_t hash)
 {
     const Points *points = ring->points;
 
-    return points->count != 0 ? points_owner(points, hash) : ORR_RING_NO_NODE;
+    return points->count != 0 ? orr_points_owner(points, hash) : ORR_RING_NO_NODE;
 }
 
 void

@@ -53,7 +53,7 @@ rest_of(OrrBytes bytes)
 }
 
 uint64_t
-siphash_2_4(uint64_t k0, uint64_t k1, OrrBytes bytes)
+orr_siphash_2_4(uint64_t k0, uint64_t k1, OrrBytes bytes)
 {
     Sip s = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
              k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};

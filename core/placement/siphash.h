@@ -7,6 +7,6 @@
 
 #include <orrery/types.h>
 
-uint64_t siphash_2_4(uint64_t k0, uint64_t k1, OrrBytes bytes);
+uint64_t orr_siphash_2_4(uint64_t k0, uint64_t k1, OrrBytes bytes);
 
 #endif

@@ -6,7 +6,7 @@
 __attribute__((target("pclmul,sse4.1"))) static uint16_t
 carryless(OrrBytes bytes)
 {
-    return crc16_carryless(bytes.data, bytes.size);
+    return orr_crc16_carryless(bytes.data, bytes.size);
 }
 #endif
 
@@ -14,31 +14,31 @@ uint16_t
 orr_crc16(OrrBytes bytes)
 {
 #if CRC16_HAS_CARRYLESS
-    if (crc16_can_carryless()) {
+    if (orr_crc16_can_carryless()) {
         return carryless(bytes);
     }
 #endif
-    return crc16_slices(bytes.data, bytes.size);
+    return orr_crc16_slices(bytes.data, bytes.size);
 }
 
 bool
 orr_crc16_can(OrrCrc16Way way)
 {
-    return way != ORR_CRC16_CARRYLESS || crc16_can_carryless();
+    return way != ORR_CRC16_CARRYLESS || orr_crc16_can_carryless();
 }
 
 uint16_t
 orr_crc16_by(OrrCrc16Way way, OrrBytes bytes)
 {
     if (way == ORR_CRC16_BYTEWISE) {
-        return crc16_bytewise(bytes.data, bytes.size);
+        return orr_crc16_bytewise(bytes.data, bytes.size);
     }
 #if CRC16_HAS_CARRYLESS
-    if (way == ORR_CRC16_CARRYLESS && crc16_can_carryless()) {
+    if (way == ORR_CRC16_CARRYLESS && orr_crc16_can_carryless()) {
         return carryless(bytes);
     }
 #endif
-    return crc16_slices(bytes.data, bytes.size);
+    return orr_crc16_slices(bytes.data, bytes.size);
 }
 
 static inline uint64_t
@@ -130,7 +130,7 @@ slot_carryless(OrrBytes key)
 {
     OrrBytes tag = __builtin_expect(may_have_tag(key), 0) ? find_tag(key) : key;
 
-    return crc16_carryless(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
+    return orr_crc16_carryless(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
 }
 #endif
 
@@ -138,10 +138,10 @@ uint16_t
 orr_slot_of_key(OrrBytes key)
 {
 #if CRC16_HAS_CARRYLESS
-    if (crc16_can_carryless()) {
+    if (orr_crc16_can_carryless()) {
         return slot_carryless(key);
     }
 #endif
     OrrBytes tag = orr_slot_tag(key);
-    return crc16_slices(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
+    return orr_crc16_slices(tag.data, tag.size) & (ORR_SLOT_COUNT - 1);
 }
