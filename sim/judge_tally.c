@@ -41,7 +41,23 @@ sim_tally_free(SimTally *tally)
 
 /* ---- decisions */
 
-/* A verdict on a node that runs and that a majority of the voters reaches, is false. */
+/* A fault hit it within the node timeout: silence from then may still count. */
+static bool
+was_struck(const SimWorld *world, const SimHost *host)
+{
+    OrrTime since = world->now_ns - host->spec->settings.node_timeout_ns;
+
+    for (size_t i = sim_faults_span_count(world); i-- > 0;) {
+        const SimFaultSpan *span = sim_faults_span(world, i);
+
+        if (span->fault && span->to_ns >= since && sim_set_has(span->nodes, host->index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A verdict on a node that runs well and that a majority of the voters reaches, is false. */
 static bool
 is_genuine(SimWorld *world, uint32_t accused)
 {
@@ -49,7 +65,7 @@ is_genuine(SimWorld *world, uint32_t accused)
     uint32_t voters = 0;
     uint32_t reach = 0;
 
-    if (!sim_host_runs(host) || host->slow_milli > 100000) {
+    if (!sim_host_runs(host) || was_struck(world, host)) {
         return true;
     }
     for (uint32_t i = 0; i < world->host_count; i++) {
