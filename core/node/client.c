@@ -265,15 +265,12 @@ may_write(OrrNode *node, const OrrCommandContext *context)
 }
 
 static bool
-may_run(OrrNode *node, const OrrCommandContext *context, bool asking)
+may_run(OrrNode *node, const OrrCommandContext *context, OrrCommandSlot kind, bool asking)
 {
-    uint16_t slot = 0;
-
     if ((context->command->flags & ORR_COMMAND_ASKING) != 0) {
         asking = true;
     }
-    switch (orr_command_slot(context->command, context->args, context->arg_count,
-                             node->config.settings.hash_slot_by, &slot)) {
+    switch (kind) {
     case ORR_SLOT_NONE:
         break;
     case ORR_SLOT_CROSS:
@@ -284,7 +281,7 @@ may_run(OrrNode *node, const OrrCommandContext *context, bool asking)
                                      "(hash-slot-by: field); name the fields");
         return false;
     case ORR_SLOT_ONE:
-        if (!may_run_in_slot(node, context, asking, slot)) {
+        if (!may_run_in_slot(node, context, asking, context->slot)) {
             return false;
         }
         break;
@@ -306,19 +303,21 @@ emit(OrrCommandContext *context, const OrrRecord *record)
 }
 
 static void
-execute(OrrNode *node, OrrClient *client, const OrrBytes *args, size_t arg_count)
+execute(OrrNode *node, OrrClient *client, const OrrPipelined *item)
 {
     bool asking = client->asking;
     OrrCommandContext context = {
-        .command = orr_command_find(args[0]),
-        .args = args,
-        .arg_count = arg_count,
+        .command = item->command,
+        .args = item->args,
+        .arg_count = item->arg_count,
         .keyspace = node->keyspace,
         .reply = node->reply,
         .rng = &node->context.rng,
         .wall_ms = node->context.cluster_ms,
         .wall_us = node->context.cluster_ms * 1000,
         .hash_slot_by = node->config.settings.hash_slot_by,
+        .slot = item->slot,
+        .slot_known = item->kind == ORR_SLOT_ONE,
         .primary = node->fence == ORR_FENCE_NONE,
         .emit = emit,
         .owner = node,
@@ -331,45 +330,74 @@ execute(OrrNode *node, OrrClient *client, const OrrBytes *args, size_t arg_count
     if (node->life != ORR_LIFE_UP) {
         orr_reply_error(node->reply, "LOADING This node is starting");
     } else if (context.command == NULL) {
-        orr_command_reply_unknown(node->reply, args, arg_count);
-    } else if (!orr_command_arity_fits(context.command, arg_count)) {
+        orr_command_reply_unknown(node->reply, item->args, item->arg_count);
+    } else if (!orr_command_arity_fits(context.command, item->arg_count)) {
         orr_command_reply_arity(node->reply, context.command);
-    } else if (may_run(node, &context, asking)) {
+    } else if (may_run(node, &context, item->kind, asking)) {
         orr_command_run(&context);
     }
 }
 
-/* Runs what has come from a client, up to a command that waits. */
-static void
-process(OrrNode *node, OrrClient *client, OrrEffects *out)
+/* Runs the commands of node->pipeline up to one that waits; returns the bytes they took. */
+static size_t
+run_pipeline(OrrNode *node, OrrClient *client)
+{
+    const OrrPipeline *pipeline = node->pipeline;
+    size_t used = 0;
+
+    for (size_t i = 0; i < pipeline->count && !client->waiting && !client->closing; i++) {
+        const OrrPipelined *item = &pipeline->commands[i];
+
+        if (item->arg_count > 0) {
+            execute(node, client, item);
+        }
+        used = item->used;
+    }
+    if (pipeline->count > 0 && used < pipeline->commands[pipeline->count - 1].used) {
+        orr_request_parser_reset(client->parser); /* it sees the others again */
+    }
+    return used;
+}
+
+/* Runs what has come from a client, up to a command that waits; returns the bytes it took. */
+static size_t
+process(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrEffects *out)
 {
     size_t used = 0;
-    OrrRequest request;
     OrrStatus status = ORR_OK;
 
     orr_reply_clear(node->reply);
     orr_reply_set_protocol(node->reply, client->protocol);
-    while (!client->waiting && !client->closing) {
-        OrrBytes rest = orr_bytes(client->input->data + used, client->input->len - used);
+    while (status == ORR_OK && !client->waiting && !client->closing) {
+        OrrBytes rest = orr_bytes(bytes.data + used, bytes.size - used);
 
-        status = orr_request_parse(client->parser, rest, &request);
-        if (status != ORR_OK) {
-            break;
+        status = orr_pipeline_read(node->pipeline, client->parser, rest,
+                                   node->config.settings.hash_slot_by);
+        if (node->life == ORR_LIFE_UP) {
+            orr_pipeline_fetch(node->pipeline, node->keyspace, node->context.slotmap);
         }
-        used += request.used;
-        if (request.arg_count > 0) {
-            execute(node, client, request.args, request.arg_count);
-        }
+        used += run_pipeline(node, client);
     }
-    if (status == ORR_MALFORMED) {
-        orr_reply_error_about(node->reply, "ERR ", orr_bytes_of_string(request.error), "");
+    if (status == ORR_MALFORMED && !client->waiting && !client->closing) {
+        orr_reply_error_about(node->reply, "ERR ", orr_bytes_of_string(node->pipeline->error),
+                              "");
         client->closing = true;
-    }
-    if (used > 0) {
-        g_byte_array_remove_range(client->input, 0, (guint)used);
     }
     if (orr_reply_size(node->reply) > 0 || client->closing) {
         orr_node_answer(node, client->id, client->closing, out);
+    }
+    return used;
+}
+
+/* The same with what has been kept of its stream. */
+static void
+process_input(OrrNode *node, OrrClient *client, OrrEffects *out)
+{
+    size_t used =
+        process(node, client, orr_bytes(client->input->data, client->input->len), out);
+
+    if (used > 0) {
+        g_byte_array_remove_range(client->input, 0, (guint)used);
     }
 }
 
@@ -416,6 +444,12 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     if (client == NULL || client->closing) {
         return ORR_REFUSED;
     }
+    if (client->input->len == 0 && !client->waiting) { /* the usual case: nothing is copied */
+        size_t used = process(node, client, bytes, out);
+
+        g_byte_array_append(client->input, bytes.data + used, (guint)(bytes.size - used));
+        return ORR_OK;
+    }
     g_byte_array_append(client->input, bytes.data, (guint)bytes.size);
     if (client->input->len > ORR_CLIENT_INPUT_MAX && client->waiting) {
         client->closing = true;
@@ -423,7 +457,7 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         return ORR_FULL;
     }
     if (!client->waiting) {
-        process(node, client, out);
+        process_input(node, client, out);
     }
     return ORR_OK;
 }
@@ -454,7 +488,7 @@ orr_node_clients_up(OrrNode *node, OrrEffects *out)
         OrrClient *client = find_client(node, g_array_index(ids, uint64_t, i));
 
         if (client->input->len > 0) {
-            process(node, client, out);
+            process_input(node, client, out);
         }
     }
 }
@@ -486,7 +520,7 @@ orr_node_clients_time(OrrNode *node, OrrEffects *out)
         orr_reply_integer(node->reply,
                           orr_replication_acked(node->replication, client->wait_offset));
         orr_node_answer(node, client->id, false, out);
-        process(node, client, out);
+        process_input(node, client, out);
         i = 0; /* the client may wait again */
     }
 }

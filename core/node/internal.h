@@ -6,6 +6,7 @@
  *   role.c        primary or replica, serving or fenced; promotion, demotion, hand-over
  *   slots.c       what becomes of slots: claims, losses, draining a slow owner
  *   client.c      connections and requests: where a command may run, and running it
+ *   pipeline.c    the commands of one piece of a client's stream, understood together
  *   write.c       a write's way: version, keyspace, log, replicas; data files
  *   view.c        what checks and operators see
  *   command_*.c   commands
@@ -24,6 +25,7 @@
 #include "node/command.h"
 #include "node/gate.h"
 #include "node/persist.h"
+#include "node/pipeline.h"
 #include "wire/sender.h"
 
 #include <glib.h>
@@ -137,6 +139,7 @@ struct OrrNode {
     GHashTable *clients; /* id -> OrrClient; never iterated for effects */
     GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
     OrrReply *reply;
+    OrrPipeline *pipeline; /* of the client whose commands are being run */
 
     /* counters */
     uint64_t frames_refused;

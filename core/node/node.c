@@ -30,6 +30,7 @@ orr_node_new(const OrrNodeConfig *config)
     node->clients = g_hash_table_new(g_int64_hash, g_int64_equal);
     node->waiting = g_ptr_array_new();
     node->reply = orr_reply_new();
+    node->pipeline = g_new0(OrrPipeline, 1);
     node->record_buffer = g_byte_array_new();
     node->housekeeping_at = ORR_NEVER;
     node->config_at = ORR_NEVER;
@@ -55,6 +56,7 @@ orr_node_free(OrrNode *node)
     orr_persist_free(node->persist);
     orr_gate_free(node->gate);
     orr_reply_free(node->reply);
+    g_free(node->pipeline);
     g_byte_array_unref(node->record_buffer);
     g_ptr_array_unref(node->waiting);
     g_free(node->seeds);

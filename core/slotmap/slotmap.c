@@ -250,6 +250,12 @@ orr_slotmap_overwrite(OrrSlotMap *map, const OrrSlotsRecord *claim)
     return changed;
 }
 
+void
+orr_slotmap_prefetch(const OrrSlotMap *map, uint16_t slot)
+{
+    __builtin_prefetch(&map->slots[slot]);
+}
+
 OrrSlotView
 orr_slotmap_get(const OrrSlotMap *map, uint16_t slot)
 {

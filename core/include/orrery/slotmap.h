@@ -49,6 +49,8 @@ ORR_API uint32_t orr_slotmap_claim(OrrSlotMap *map, const OrrSlotsRecord *claim)
 ORR_API uint32_t orr_slotmap_overwrite(OrrSlotMap *map, const OrrSlotsRecord *claim);
 
 ORR_API OrrSlotView orr_slotmap_get(const OrrSlotMap *map, uint16_t slot);
+/* Brings what orr_slotmap_get() reads into the cache. */
+ORR_API void orr_slotmap_prefetch(const OrrSlotMap *map, uint16_t slot);
 /* True if `shard` owns the slot: cheaper than orr_slotmap_get(). */
 ORR_API bool orr_slotmap_owns(const OrrSlotMap *map, uint16_t slot, const OrrId *shard);
 ORR_API void orr_slotmap_set_state(OrrSlotMap *map, uint16_t slot, OrrSlotState state,
