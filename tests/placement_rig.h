@@ -66,6 +66,18 @@ rig_key(unsigned i, char *text)
     return orr_bytes(text, (size_t)snprintf(text, 24, "key/%u", i));
 }
 
+/* The i of "node-i"; a lent name ends without a NUL. */
+static inline unsigned
+rig_i_of(const OrrPlacementNode *node)
+{
+    unsigned i = 0;
+
+    for (size_t at = strlen("node-"); at < node->name.size; at++) {
+        i = 10 * i + (unsigned)(node->name.data[at] - '0');
+    }
+    return i;
+}
+
 /* The owners of KEYS keys, as the i of "node-i"; UINT32_MAX for none. */
 static inline void
 rig_owners(const OrrPlacement *placement, uint32_t *owners)
@@ -77,7 +89,7 @@ rig_owners(const OrrPlacement *placement, uint32_t *owners)
 
         owners[i] = UINT32_MAX;
         if (orr_placement_node(placement, number, &node)) {
-            owners[i] = (uint32_t)strtoul((const char *)node.name.data + 5, NULL, 10);
+            owners[i] = rig_i_of(&node);
         }
     }
 }

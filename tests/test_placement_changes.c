@@ -34,7 +34,7 @@ victim_of(const OrrPlacementInfo *info, const OrrPlacement *placement)
     OrrPlacementNode node;
 
     T_REQUIRE(orr_placement_node(placement, number, &node));
-    return (unsigned)strtoul((const char *)node.name.data + 5, NULL, 10);
+    return rig_i_of(&node);
 }
 
 static void
