@@ -5,99 +5,9 @@
 
 #include "nearest.h"
 #include "quantity.h"
+#include "setting_table.h"
 
-#define FIELD(field) offsetof(OrrSettings, field), sizeof(((OrrSettings *)NULL)->field)
-#define MS ORR_NS_PER_MS
-#define SECOND ORR_NS_PER_S
-#define DAY (INT64_C(86400) * ORR_NS_PER_S)
-#define TB (INT64_C(1) << 40)
-
-static const char *const coordination_words[] = {"lowest-id", "epoch-vote", NULL};
-static const char *const voters_words[] = {"primaries", "all", NULL};
-static const char *const replication_words[] = {"async", "cache", NULL};
-static const char *const hash_slot_words[] = {"key", "field", NULL};
-static const char *const fsync_words[] = {"always", "everysec", "no", NULL};
-
-static const ConfigSetting table[] = {
-    {"coordination", NULL, "Decisions", CONFIG_SETTING_WORD, coordination_words,
-     FIELD(coordination), 0, 1,
-     "Who may become primary: `lowest-id` is naive on purpose, the smallest connected id "
-     "rules; "
-     "`epoch-vote` are Redis Cluster's rules with the known bugs mended"},
-    {"voters", NULL, "Decisions", CONFIG_SETTING_WORD, voters_words, FIELD(voters), 0, 1,
-     "Whose votes and failure reports count: the primaries of shards that own slots, as in "
-     "Redis "
-     "Cluster, or every member"},
-    {"replication", NULL, "Decisions", CONFIG_SETTING_WORD, replication_words,
-     FIELD(replication), 0, 1,
-     "`async`: the primary alone acknowledges, loss is bounded and reported; `cache`: no "
-     "copies, "
-     "loss is legal"},
-    {"hash-slot-by", NULL, "Decisions", CONFIG_SETTING_WORD, hash_slot_words,
-     FIELD(hash_slot_by), 0, 1,
-     "Whether a hash lives on the slot of its key, as in Redis, or each field on its own"},
-    {"require-full-coverage", "cluster-require-full-coverage", "Decisions",
-     CONFIG_SETTING_YES_NO, NULL, FIELD(require_full_coverage), 0, 1,
-     "Refuse every slot while one slot is without an owner"},
-    {"unsafe-promotion", NULL, "Decisions", CONFIG_SETTING_YES_NO, NULL,
-     FIELD(unsafe_promotion), 0, 1,
-     "Let a replica stand whose data is older than what its shard has acknowledged"},
-
-    {"node-timeout", "cluster-node-timeout", "Failure detection", CONFIG_SETTING_DURATION, NULL,
-     FIELD(node_timeout_ns), 50 * MS, DAY,
-     "Silence for so long makes a suspect, and a majority of suspicions a failure; an owner "
-     "without a majority stops acknowledging in the same time"},
-    {"heartbeat", NULL, "Failure detection", CONFIG_SETTING_DURATION, NULL, FIELD(heartbeat_ns),
-     0, DAY, "Between two probes of one peer; 0: a fifth of node-timeout"},
-    {"process-evidence", NULL, "Failure detection", CONFIG_SETTING_YES_NO, NULL,
-     FIELD(process_evidence), 0, 1,
-     "Believe hosts that refuse connections that the process there is dead"},
-    {"process-grace", NULL, "Failure detection", CONFIG_SETTING_DURATION, NULL,
-     FIELD(process_grace_ns), 0, DAY,
-     "A refusing host is given so long to start the process again"},
-    {"probe-fanout", NULL, "Failure detection", CONFIG_SETTING_COUNT, NULL, FIELD(probe_fanout),
-     1, 4096, "Peers probed in one heartbeat at least, where there are so many"},
-    {"slow-threshold", NULL, "Failure detection", CONFIG_SETTING_DURATION, NULL,
-     FIELD(slow_threshold_ns), 0, DAY,
-     "Answers later than this, and than ten times the median, make a node slow; 0: off"},
-    {"slow-window", NULL, "Failure detection", CONFIG_SETTING_DURATION, NULL,
-     FIELD(slow_window_ns), 0, DAY, "Slow for so long before anyone says so"},
-    {"slow-return", NULL, "Failure detection", CONFIG_SETTING_DURATION, NULL,
-     FIELD(slow_return_ns), 0, DAY, "Well again for so long before a node gets its slots back"},
-
-    {"replica-validity", NULL, "Election", CONFIG_SETTING_DURATION, NULL,
-     FIELD(replica_validity_ns), 0, 365 * DAY,
-     "A replica whose data is older than this does not stand; 0: ten times node-timeout"},
-    {"rank-delay", NULL, "Election", CONFIG_SETTING_DURATION, NULL, FIELD(rank_delay_ns), 0,
-     DAY, "A replica waits so long for each better one before it stands"},
-    {"failover", NULL, "Election", CONFIG_SETTING_YES_NO, NULL, FIELD(failover), 0, 1,
-     "Replicas stand by themselves; `no` is cluster-replica-no-failover yes in Redis"},
-
-    {"forget", NULL, "Membership", CONFIG_SETTING_DURATION, NULL, FIELD(forget_ns), 0,
-     365 * DAY, "A forgotten node stays banned for so long"},
-
-    {"backlog-size", "repl-backlog-size", "Replication", CONFIG_SETTING_SIZE, NULL,
-     FIELD(backlog_size), 1024, TB, "Bytes of history kept for partial resynchronisation"},
-    {"full-syncs-max", NULL, "Replication", CONFIG_SETTING_COUNT, NULL, FIELD(full_syncs_max),
-     1, 1000, "Full copies out of one primary at once"},
-    {"sync-window-size", NULL, "Replication", CONFIG_SETTING_SIZE, NULL,
-     FIELD(sync_window_size), 4096, TB,
-     "Bytes sent to a replica and not yet answered for, at most"},
-    {"replica-ack", NULL, "Replication", CONFIG_SETTING_DURATION, NULL, FIELD(replica_ack_ns),
-     1 * MS, DAY, "Between two acknowledgements of a replica, at most"},
-    {"min-replicas-to-write", NULL, "Replication", CONFIG_SETTING_COUNT, NULL,
-     FIELD(min_replicas_to_write), 0, 1000,
-     "Refuse writes with fewer replicas connected; 0: off"},
-
-    {"appendfsync", NULL, "Data", CONFIG_SETTING_WORD, fsync_words, FIELD(appendfsync), 0, 2,
-     "When a write is synced: before it is acknowledged, once a second, or never by us"},
-    {"log-rotate-size", NULL, "Data", CONFIG_SETTING_SIZE, NULL, FIELD(log_rotate_size), 4096,
-     TB, "Bytes of log after which a snapshot is written"},
-    {"maxmemory", NULL, "Data", CONFIG_SETTING_SIZE, NULL, FIELD(maxmemory), 0, 1024 * TB,
-     "Bytes that keys and values may take; 0: no limit"},
-    {"clients-max", "maxclients", "Data", CONFIG_SETTING_COUNT, NULL, FIELD(clients_max), 1,
-     1000000, "Connections of clients at once"},
-};
+#define TEXT_PRINTABLE(c) ((c) > 0x20 && (c) < 0x7f)
 
 static const ConfigQuantity quantities[] = {
     [CONFIG_SETTING_DURATION] = CONFIG_DURATION,
@@ -108,7 +18,13 @@ static const ConfigQuantity quantities[] = {
 const ConfigSetting *
 config_setting_at(size_t index)
 {
-    return index < G_N_ELEMENTS(table) ? &table[index] : NULL;
+    return index < config_setting_table_count ? &config_setting_table[index] : NULL;
+}
+
+static bool
+is_redis_name(const ConfigSetting *setting, const char *name)
+{
+    return setting->redis != NULL && strcmp(setting->redis, name) == 0;
 }
 
 const ConfigSetting *
@@ -117,13 +33,22 @@ config_setting_find(const char *name)
     g_autofree char *dashed = g_strdup(name);
 
     g_strdelimit(dashed, "_", '-');
-    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
-        if (strcmp(table[i].name, dashed) == 0 ||
-            (table[i].alias != NULL && strcmp(table[i].alias, dashed) == 0)) {
-            return &table[i];
+    for (size_t i = 0; i < config_setting_table_count; i++) {
+        const ConfigSetting *setting = &config_setting_table[i];
+
+        if (strcmp(setting->name, dashed) == 0 || is_redis_name(setting, dashed)) {
+            return setting;
         }
     }
     return NULL;
+}
+
+const char *
+config_setting_alias(const ConfigSetting *setting)
+{
+    return setting->redis == NULL || strcmp(setting->redis, setting->name) == 0
+               ? NULL
+               : setting->redis;
 }
 
 const char *
@@ -131,10 +56,10 @@ config_setting_nearest(const char *name)
 {
     ConfigNearest nearest = config_nearest(name);
 
-    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
-        config_nearest_offer(&nearest, table[i].name);
-        if (table[i].alias != NULL) {
-            config_nearest_offer(&nearest, table[i].alias);
+    for (size_t i = 0; i < config_setting_table_count; i++) {
+        config_nearest_offer(&nearest, config_setting_table[i].name);
+        if (config_setting_table[i].redis != NULL) {
+            config_nearest_offer(&nearest, config_setting_table[i].redis);
         }
     }
     return nearest.best;
@@ -196,6 +121,44 @@ in_range(const ConfigSetting *setting, int64_t value, char **why)
     return false;
 }
 
+static bool
+read_text(const ConfigSetting *setting, const char *text, int64_t *value, char **why)
+{
+    if (strlen(text) >= setting->size) {
+        *why = g_strdup_printf("is longer than %zu characters", setting->size - 1);
+        return false;
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        if (!TEXT_PRINTABLE(*at)) {
+            *why = g_strdup("has a space, or a character that is not plain ASCII, in it");
+            return false;
+        }
+    }
+    *value = text[0] == '\0' ? 0 : (int64_t)(intptr_t)g_intern_string(text);
+    return true;
+}
+
+/* A number as Redis writes it, in our unit. False: it is not written so. */
+static bool
+read_plain(const ConfigSetting *setting, const char *text, int64_t *value)
+{
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } sizes[] = {{"b", 1},        {"k", 1000},       {"kb", 1 << 10}, {"m", 1000000},
+                 {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
+    char *end = NULL;
+    gint64 number = g_ascii_strtoll(text, &end, 10);
+    int64_t factor = end != text && *end == '\0' ? setting->plain : 0;
+
+    for (size_t i = 0; setting->type == CONFIG_SETTING_SIZE && i < G_N_ELEMENTS(sizes); i++) {
+        if (end != text && strcmp(end, sizes[i].name) == 0) {
+            factor = sizes[i].factor;
+        }
+    }
+    return factor != 0 && !__builtin_mul_overflow(number, factor, value);
+}
+
 bool
 config_setting_read(const ConfigSetting *setting, const char *text, int64_t *value, char **why)
 {
@@ -204,6 +167,8 @@ config_setting_read(const ConfigSetting *setting, const char *text, int64_t *val
         return read_word(setting, text, value, why);
     case CONFIG_SETTING_YES_NO:
         return read_yes_no(text, value, why);
+    case CONFIG_SETTING_TEXT:
+        return read_text(setting, text, value, why);
     case CONFIG_SETTING_DURATION:
     case CONFIG_SETTING_SIZE:
     case CONFIG_SETTING_COUNT:
@@ -213,6 +178,20 @@ config_setting_read(const ConfigSetting *setting, const char *text, int64_t *val
     g_assert_not_reached();
 }
 
+bool
+config_setting_read_as(const ConfigSetting *setting, const char *name, const char *text,
+                       int64_t *value, char **why)
+{
+    g_autofree char *dashed = g_strdup(name);
+
+    g_strdelimit(dashed, "_", '-');
+    if (setting->plain != 0 && is_redis_name(setting, dashed) &&
+        read_plain(setting, text, value)) {
+        return in_range(setting, *value, why);
+    }
+    return config_setting_read(setting, text, value, why);
+}
+
 void
 config_setting_apply(const ConfigSetting *setting, int64_t value, OrrSettings *settings)
 {
@@ -220,7 +199,11 @@ config_setting_apply(const ConfigSetting *setting, int64_t value, OrrSettings *s
     uint32_t narrow = (uint32_t)value;
     bool flag = value != 0;
 
-    if (setting->size == sizeof(int64_t)) {
+    if (setting->type == CONFIG_SETTING_TEXT) {
+        const char *text = (const char *)(intptr_t)value;
+
+        strncpy(field, text == NULL ? "" : text, setting->size); /* zeros to the end */
+    } else if (setting->size == sizeof(int64_t)) {
         memcpy(field, &value, sizeof value);
     } else if (setting->size == sizeof(uint32_t)) {
         memcpy(field, &narrow, sizeof narrow);
@@ -237,6 +220,9 @@ config_setting_get(const ConfigSetting *setting, const OrrSettings *settings)
     uint32_t narrow = 0;
     bool flag = false;
 
+    if (setting->type == CONFIG_SETTING_TEXT) {
+        return *field == '\0' ? 0 : (int64_t)(intptr_t)g_intern_string(field);
+    }
     if (setting->size == sizeof value) {
         memcpy(&value, field, sizeof value);
         return value;
@@ -257,12 +243,24 @@ config_setting_format(const ConfigSetting *setting, int64_t value)
         return g_strdup(setting->words[value]);
     case CONFIG_SETTING_YES_NO:
         return g_strdup(value != 0 ? "yes" : "no");
+    case CONFIG_SETTING_TEXT:
+        return g_strdup(value == 0 ? "" : (const char *)(intptr_t)value);
     case CONFIG_SETTING_DURATION:
     case CONFIG_SETTING_SIZE:
     case CONFIG_SETTING_COUNT:
         return config_quantity_format(quantities[setting->type], value);
     }
     g_assert_not_reached();
+}
+
+char *
+config_setting_format_redis(const ConfigSetting *setting, int64_t value)
+{
+    if (setting->plain == 0) {
+        return config_setting_format(setting, value);
+    }
+    /* what is negative stays so: in Redis it means "off" */
+    return g_strdup_printf("%" G_GINT64_FORMAT, value < 0 ? -1 : value / setting->plain);
 }
 
 char *
@@ -281,6 +279,9 @@ config_setting_describe(const ConfigSetting *setting)
         return g_strdup_printf("one of %s; default %s", words, standard);
     case CONFIG_SETTING_YES_NO:
         return g_strdup_printf("yes or no; default %s", standard);
+    case CONFIG_SETTING_TEXT:
+        return g_strdup_printf("a text without spaces, at most %zu characters; default none",
+                               setting->size - 1);
     case CONFIG_SETTING_DURATION:
     case CONFIG_SETTING_SIZE:
     case CONFIG_SETTING_COUNT:

@@ -30,8 +30,8 @@ nearest_key(const char *name)
     }
     for (size_t i = 0; config_setting_at(i) != NULL; i++) {
         config_nearest_offer(&nearest, config_setting_at(i)->name);
-        if (config_setting_at(i)->alias != NULL) {
-            config_nearest_offer(&nearest, config_setting_at(i)->alias);
+        if (config_setting_alias(config_setting_at(i)) != NULL) {
+            config_nearest_offer(&nearest, config_setting_alias(config_setting_at(i)));
         }
     }
     return nearest.best == NULL ? g_strdup("; --help lists them")
@@ -51,7 +51,7 @@ take_word(Reader *self, const char *name, const char *word, ConfigPlace place)
         why = key->take(&self->draft, word);
     } else if (setting == NULL) {
         return false;
-    } else if (config_setting_read(setting, word, &value, &why)) {
+    } else if (config_setting_read_as(setting, name, word, &value, &why)) {
         config_setting_apply(setting, value, &self->draft.options->node.settings);
     }
     if (why != NULL) {
@@ -336,8 +336,10 @@ live_options_explain(const char *name, FILE *out)
         g_autofree char *form = config_setting_describe(setting);
 
         (void)fprintf(out, "%s%s%s\n  %s.\n  %s\n", setting->name,
-                      setting->alias != NULL ? ", " : "",
-                      setting->alias != NULL ? setting->alias : "", setting->doc, form);
+                      config_setting_alias(setting) != NULL ? ", " : "",
+                      config_setting_alias(setting) != NULL ? config_setting_alias(setting)
+                                                            : "",
+                      setting->doc, form);
     }
     return key != NULL || setting != NULL;
 }

@@ -112,8 +112,9 @@ static void
 print_setting(const ConfigSetting *setting)
 {
     g_autofree char *about = config_setting_describe(setting);
-    g_autofree char *also =
-        setting->alias == NULL ? NULL : g_strdup_printf(" (or %s)", setting->alias);
+    g_autofree char *also = config_setting_alias(setting) == NULL
+                                ? NULL
+                                : g_strdup_printf(" (or %s)", config_setting_alias(setting));
 
     printf("  %s%s: %s\n", setting->name, also == NULL ? "" : also, about);
     print_wrapped(setting->doc, 6);

@@ -70,9 +70,9 @@ put_settings(void)
         put_text(setting->doc);
         fputs(". ", stdout);
         put_text(about);
-        if (setting->alias != NULL) {
+        if (config_setting_alias(setting) != NULL) {
             fputs("; also called ", stdout);
-            put_text(setting->alias);
+            put_text(config_setting_alias(setting));
         }
         puts(".");
     }

@@ -1,3 +1,4 @@
+#include <orrery/record.h>
 #include <orrery/settings.h>
 
 OrrSettings
@@ -30,6 +31,15 @@ orr_settings_default(void)
         .appendfsync = ORR_APPENDFSYNC_EVERYSEC,
         .log_rotate_size = 64u << 20,
         .maxmemory = 0,
+        .maxmemory_policy = ORR_EVICTION_NONE,
+        .maxmemory_samples = 5,
         .clients_max = 10000,
+        .debug_command = ORR_DEBUG_NO,
+        .client_timeout_ns = 0,
+        .input_max = 8u << 20,
+        .bulk_max = ORR_VALUE_SIZE_MAX + ORR_KEY_SIZE_MAX,
+        .slowlog_slower_ns = 10 * ORR_NS_PER_MS,
+        .slowlog_max = 128,
+        .latency_threshold_ns = 0,
     };
 }

@@ -37,6 +37,27 @@ typedef enum OrrAppendFsync {
     ORR_APPENDFSYNC_NO,       /* written, never synced by us */
 } OrrAppendFsync;
 
+/* What is given up when `maxmemory` is reached; names and meaning are Redis's. */
+typedef enum OrrEviction {
+    ORR_EVICTION_NONE, /* nothing: writes that need room answer OOM */
+    ORR_EVICTION_ALLKEYS_LRU,
+    ORR_EVICTION_ALLKEYS_LFU,
+    ORR_EVICTION_ALLKEYS_RANDOM,
+    ORR_EVICTION_VOLATILE_LRU,
+    ORR_EVICTION_VOLATILE_LFU,
+    ORR_EVICTION_VOLATILE_RANDOM,
+    ORR_EVICTION_VOLATILE_TTL,
+} OrrEviction;
+
+/* Who may use DEBUG. */
+typedef enum OrrDebugAccess {
+    ORR_DEBUG_NO,
+    ORR_DEBUG_LOCAL, /* clients of this machine, where the host can tell; otherwise nobody */
+    ORR_DEBUG_YES,
+} OrrDebugAccess;
+
+#define ORR_SECRET_SIZE 256u /* bytes of a password or a key, with the NUL at its end */
+
 typedef enum OrrRole {
     ORR_ROLE_PRIMARY, /* begins as the primary of its shard */
     ORR_ROLE_REPLICA, /* begins as a replica of its shard */
@@ -50,6 +71,7 @@ typedef struct OrrSettings {
     OrrReplicationMode replication;
     OrrHashSlotBy hash_slot_by;
     bool require_full_coverage; /* refuse every slot while one is uncovered */
+    bool reads_when_down;       /* reads of served slots go on while the cluster is down */
     bool unsafe_promotion;      /* a replica with data older than its shard's may stand */
 
     /* failure detection; all durations in ns */
@@ -83,7 +105,24 @@ typedef struct OrrSettings {
     OrrAppendFsync appendfsync;
     size_t log_rotate_size; /* bytes of log after which a snapshot is written */
     size_t maxmemory;       /* bytes; 0: no limit */
+    OrrEviction maxmemory_policy;
+    uint32_t maxmemory_samples; /* keys looked at for each that is evicted */
+
+    /* clients */
     uint32_t clients_max;
+    OrrDebugAccess debug_command;
+    OrrTime client_timeout_ns;         /* idle for so long: closed; 0: never */
+    size_t input_max;                  /* bytes of requests of one client, not yet answered */
+    size_t bulk_max;                   /* bytes of one word of a request */
+    char requirepass[ORR_SECRET_SIZE]; /* empty: no password */
+
+    /* observation */
+    OrrTime slowlog_slower_ns;    /* commands that take longer are kept; negative: none */
+    OrrTime latency_threshold_ns; /* events that take longer are kept; 0: none */
+    uint32_t slowlog_max;         /* entries kept */
+
+    /* peers */
+    char bus_key[ORR_SECRET_SIZE]; /* frames carry, and must carry, a tag by it; empty: none */
 
     uint64_t planted; /* bits of plant.h; ignored outside of test builds */
 } OrrSettings;
