@@ -51,7 +51,9 @@ struct LiveFiles {
     Batch *queue;
     Batch *running;
     bool under_way;
-    GArray *loaded; /* of OrrFile */
+    LiveHistogram syncs;      /* of whoever runs a batch */
+    LiveFilesStatistics told; /* as of the last batch that ended */
+    GArray *loaded;           /* of OrrFile */
 };
 
 static uint64_t
@@ -154,9 +156,12 @@ sync_file(LiveFiles *files, File *file)
         }
         files->directory_dirty = false;
     }
+    OrrTime begun_ns = live_loop_now().mono_ns;
+
     if (fdatasync(file->fd) < 0) {
         return false;
     }
+    live_histogram_add(&files->syncs, live_loop_now().mono_ns - begun_ns);
     file->dirty = false;
     return true;
 }
@@ -229,15 +234,28 @@ run_batch(void *user)
 /* On the loop's thread */
 
 static void
+count_store(LiveFiles *files, const Store *store)
+{
+    if (store->status != ORR_OK) {
+        files->told.errors++;
+    } else if (store->action == ORR_STORE_APPEND) {
+        files->told.written += store->size;
+        files->told.log_written += store->kind == ORR_FILE_LOG ? store->size : 0;
+    }
+}
+
+static void
 tell_stored(void *user)
 {
     LiveFiles *files = user;
     Batch *batch = files->running;
 
     files->under_way = false;
+    files->told.syncs = files->syncs;
     for (guint i = 0; i < batch->stores->len; i++) {
         Store store = g_array_index(batch->stores, Store, i);
 
+        count_store(files, &store);
         if (store.op != 0) {
             files->stored(files->user, store.op, store.status);
         }
@@ -287,6 +305,15 @@ live_files_flush(LiveFiles *files)
         run_batch(files);
         tell_stored(files);
     }
+}
+
+LiveFilesStatistics
+live_files_statistics(const LiveFiles *files)
+{
+    LiveFilesStatistics statistics = files->told;
+
+    statistics.queued = files->queue->bytes->len;
+    return statistics;
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include <orrery/effects.h>
 
+#include "histogram.h"
 #include "loop.h"
 
 #define LIVE_FILES_QUEUE_MAX (256u << 20) /* bytes */
@@ -31,6 +32,16 @@ void live_files_unload(LiveFiles *files);
 void live_files_store(LiveFiles *files, const OrrEffect *effect);
 /* Does, or begins, what is queued; before the loop waits. Calls stored(). */
 void live_files_flush(LiveFiles *files);
+typedef struct LiveFilesStatistics {
+    uint64_t written;     /* bytes, of all files */
+    uint64_t log_written; /* of those, of the log of writes */
+    uint64_t errors;      /* stores that failed */
+    uint64_t queued;      /* bytes that wait now */
+    LiveHistogram syncs;
+} LiveFilesStatistics;
+
+/* As of the last batch that ended. */
+LiveFilesStatistics live_files_statistics(const LiveFiles *files);
 /* Nothing is queued or under way. */
 bool live_files_idle(const LiveFiles *files);
 /* Syncs every file; only when idle. False: one could not be. */

@@ -4,9 +4,11 @@
 #include <signal.h>
 
 #include "clients.h"
+#include "figures.h"
 #include "files.h"
 #include "link.h"
 #include "log.h"
+#include "pages.h"
 
 struct LiveHost {
     LiveLoop *loop;
@@ -18,6 +20,9 @@ struct LiveHost {
     LiveClients *clients;
     LiveTimer *timer;
     OrrTime deadline_ns; /* that the timer is set to */
+    LiveHttp *http;
+    LiveLinkFilter *filter; /* for tests, or NULL */
+    LiveFigures figures;
     bool stepping;
     bool leaving;
 };
@@ -40,14 +45,16 @@ plan_deadline(LiveHost *host)
 static OrrStatus
 deliver(LiveHost *host, const OrrEvent *event)
 {
+    OrrNow now = live_loop_now();
     OrrStatus status;
 
     g_assert(!host->stepping); /* whatever is performed answers later, never from inside */
     host->stepping = true;
     orr_effects_clear(host->effects);
-    status = orr_node_step(host->node, live_loop_now(), event, host->effects);
+    status = orr_node_step(host->node, now, event, host->effects);
     perform(host, host->effects);
     host->stepping = false;
+    live_histogram_add(&host->figures.steps, live_loop_mono_ns() - now.mono_ns);
     plan_deadline(host);
     return status;
 }
@@ -149,6 +156,7 @@ perform(LiveHost *host, const OrrEffects *effects)
                                effect.reply.close);
             break;
         case ORR_EFFECT_TRACE:
+            host->figures.decisions[effect.trace.kind]++;
             live_log_trace(&effect.trace);
             break;
         }
@@ -167,6 +175,30 @@ on_leave(void *user)
         host->leaving = true;
         live_clients_stop(host->clients);
     }
+}
+
+static void
+on_reopen(void *user)
+{
+    (void)user;
+    live_log_reopen();
+}
+
+static void
+on_filter(void *user)
+{
+    LiveHost *host = user;
+    g_autofree char *why = NULL;
+
+    if (host->filter == NULL) {
+        return;
+    }
+    if (!live_link_filter_read(host->filter, &why)) {
+        live_log(LIVE_LOG_WARNING, "%s", why);
+        return;
+    }
+    live_link_set_filter(host->link, host->filter);
+    live_log(LIVE_LOG_NOTICE, "the link filter for tests was read");
 }
 
 static void
@@ -200,7 +232,34 @@ open_all(LiveHost *host, char **why)
         return false;
     }
     host->clients = live_clients_new(host->loop, &options->bind, &client_handlers, host, why);
-    return host->clients != NULL;
+    if (host->clients == NULL) {
+        return false;
+    }
+    if (options->link_filter != NULL) {
+        host->filter = live_link_filter_new(options->link_filter);
+        on_filter(host);
+    }
+    return true;
+}
+
+/* The port for figures opens when there is a node to ask. */
+static bool
+open_pages(LiveHost *host, char **why)
+{
+    OrrNow now = live_loop_now();
+
+    host->figures.node = host->node;
+    host->figures.files = host->files;
+    host->figures.link = host->link;
+    host->figures.started_ns = now.mono_ns;
+    host->figures.started_ms = now.wall_ms;
+    if (host->options->metrics_port == 0) {
+        return true;
+    }
+    host->http = live_http_new(host->loop, &host->options->bind, host->options->metrics_port,
+                               live_pages_answer, &host->figures, why);
+    host->figures.http = host->http;
+    return host->http != NULL;
 }
 
 static bool
@@ -236,7 +295,9 @@ live_host_new(LiveLoop *loop, const LiveOptions *options, char **why)
     live_loop_before_wait(loop, before_wait, host);
     live_loop_on_signal(loop, SIGTERM, on_leave, host);
     live_loop_on_signal(loop, SIGINT, on_leave, host);
-    if (!open_all(host, why) || !boot(host, why)) {
+    live_loop_on_signal(loop, SIGUSR1, on_reopen, host);
+    live_loop_on_signal(loop, SIGUSR2, on_filter, host);
+    if (!open_all(host, why) || !boot(host, why) || !open_pages(host, why)) {
         live_host_free(host);
         return NULL;
     }
@@ -257,8 +318,10 @@ live_host_free(LiveHost *host)
         return;
     }
     live_loop_before_wait(host->loop, NULL, NULL);
+    live_http_free(host->http);
     live_clients_free(host->clients);
     live_link_free(host->link);
+    live_link_filter_free(host->filter);
     live_files_free(host->files);
     orr_effects_free(host->effects);
     orr_node_free(host->node);

@@ -11,6 +11,8 @@ static const uint8_t HELLO_MAGIC[4] = {'O', 'R', 'R', 'H'};
 
 typedef struct Peer Peer;
 
+static bool is_cut(const LiveLink *link, const OrrAddress *peer);
+
 /* One connection; `peer` is NULL until the hello has come. */
 typedef struct Pipe {
     LiveLink *link;
@@ -26,6 +28,7 @@ struct Peer {
     Pipe *theirs;  /* that they called */
     Pipe *sending; /* the one of them that our frames go by, or NULL */
     bool up;
+    OrrTime swallowed_ns; /* a frame for it was swallowed by the filter then; 0: none was */
 };
 
 struct LiveLink {
@@ -37,6 +40,9 @@ struct LiveLink {
     LiveListener *listener;
     GHashTable *peers; /* by address */
     GPtrArray *strangers;
+    const LiveLinkFilter *filter; /* for tests, or NULL */
+    LiveTimer *filter_timer;
+    LiveLinkStatistics statistics;
 };
 
 static guint
@@ -116,6 +122,10 @@ break_peer(LiveLink *link, Peer *peer, OrrLinkState state)
 {
     OrrAddress address = peer->address;
 
+    link->statistics.links -= peer->up;
+    link->statistics.breaks += peer->up;
+    link->statistics.refusals += state == ORR_LINK_REFUSED;
+    peer->up = false;
     if (peer->ours != NULL) {
         drop_pipe(peer->ours);
     }
@@ -161,8 +171,16 @@ stand(Pipe *pipe)
     pipe->stands = true;
     if (!peer->up) {
         peer->up = true;
+        pipe->link->statistics.links++;
         pipe->link->handlers.link(pipe->link->user, ORR_LINK_UP, &peer->address);
     }
+}
+
+static void
+count(LiveLink *link, OrrLane lane, bool out, size_t size)
+{
+    link->statistics.frames[lane][out]++;
+    link->statistics.bytes[lane][out] += size;
 }
 
 /* Bytes that come in */
@@ -180,7 +198,8 @@ take_hello(Pipe *pipe)
     address.bus_port = (uint16_t)(data[6] | data[7] << 8);
     address.port = (uint16_t)(data[8] | data[9] << 8);
     if (memcmp(data, HELLO_MAGIC, sizeof HELLO_MAGIC) != 0 || data[4] != HELLO_VERSION ||
-        address.bus_port == 0 || (peer = find_or_add_peer(link, &address)) == NULL) {
+        address.bus_port == 0 || is_cut(link, &address) ||
+        (peer = find_or_add_peer(link, &address)) == NULL) {
         drop_pipe(pipe);
         return false;
     }
@@ -213,6 +232,7 @@ take_frames(Pipe *pipe, OrrBytes bytes)
         if (status == ORR_AGAIN || size > bytes.size) {
             break;
         }
+        count(pipe->link, ORR_LANE_DATA, false, size);
         pipe->link->handlers.received(pipe->link->user, &from, ORR_LANE_DATA,
                                       orr_bytes(bytes.data, size));
         bytes = orr_bytes(bytes.data + size, bytes.size - size);
@@ -279,6 +299,85 @@ on_accepted(void *user, LiveStream *stream)
     live_stream_start(stream, &PIPE_HANDLERS, pipe);
 }
 
+/* The filter of tests */
+
+static bool
+is_cut(const LiveLink *link, const OrrAddress *peer)
+{
+    return live_link_filter_in(link->filter, peer) || live_link_filter_out(link->filter, peer);
+}
+
+/* A frame that the network would not carry: the connection is given up after a while. */
+static bool
+is_swallowed(LiveLink *link, Peer *peer)
+{
+    bool connected = peer->sending != NULL;
+
+    if (link->filter == NULL || !(connected ? live_link_filter_out(link->filter, &peer->address)
+                                            : is_cut(link, &peer->address))) {
+        return false;
+    }
+    if (peer->swallowed_ns == 0) {
+        peer->swallowed_ns = live_loop_now().mono_ns;
+    }
+    return true;
+}
+
+static void
+pause_pipe(Pipe *pipe, bool pause)
+{
+    if (pipe != NULL && pipe->stands) {
+        live_stream_pause(pipe->stream, pause);
+    }
+}
+
+/* Connections to peers that are cut off are silent, and break after their time; those that are
+ * healed go on, or break if something is missing. */
+static void
+apply_filter(LiveLink *link)
+{
+    OrrTime given_up_ns = live_loop_now().mono_ns - LIVE_LINK_TIMEOUT_MS * ORR_NS_PER_MS;
+    GList *peers = g_hash_table_get_values(link->peers);
+
+    for (GList *i = peers; i != NULL; i = i->next) {
+        Peer *peer = i->data;
+        bool cut = is_cut(link, &peer->address);
+
+        pause_pipe(peer->ours, live_link_filter_in(link->filter, &peer->address));
+        pause_pipe(peer->theirs, live_link_filter_in(link->filter, &peer->address));
+        if (peer->swallowed_ns != 0 && (!cut || peer->swallowed_ns < given_up_ns)) {
+            peer->swallowed_ns = 0;
+            break_peer(link, peer, ORR_LINK_DOWN);
+        }
+    }
+    g_list_free(peers);
+}
+
+static void
+on_filter_time(void *user)
+{
+    LiveLink *link = user;
+
+    apply_filter(link);
+    live_timer_set(link->filter_timer, live_loop_now().mono_ns + 100 * ORR_NS_PER_MS);
+}
+
+void
+live_link_set_filter(LiveLink *link, const LiveLinkFilter *filter)
+{
+    link->filter = filter;
+    if (link->filter_timer == NULL) {
+        link->filter_timer = live_timer_new(link->loop, on_filter_time, link);
+    }
+    on_filter_time(link);
+}
+
+const LiveLinkStatistics *
+live_link_statistics(const LiveLink *link)
+{
+    return &link->statistics;
+}
+
 /* Sending */
 
 static Pipe *
@@ -306,12 +405,15 @@ live_link_send(LiveLink *link, const OrrAddress *to, OrrLane lane, OrrBytes fram
 {
     Peer *peer;
 
+    count(link, lane, true, frame.size);
     if (lane == ORR_LANE_CONTROL) {
-        live_datagram_send(link->datagram, to, frame);
+        if (!live_link_filter_out(link->filter, to)) {
+            live_datagram_send(link->datagram, to, frame);
+        }
         return;
     }
     peer = find_or_add_peer(link, to);
-    if (peer == NULL) {
+    if (peer == NULL || is_swallowed(link, peer)) {
         return;
     }
     if (peer->sending == NULL) {
@@ -330,6 +432,10 @@ on_datagram(void *user, const OrrAddress *from, OrrBytes bytes)
 {
     LiveLink *link = user;
 
+    if (live_link_filter_in(link->filter, from)) {
+        return;
+    }
+    count(link, ORR_LANE_CONTROL, false, bytes.size);
     link->handlers.received(link->user, from, ORR_LANE_CONTROL, bytes);
 }
 
@@ -338,6 +444,10 @@ on_refused(void *user, const OrrAddress *to)
 {
     LiveLink *link = user;
 
+    if (live_link_filter_in(link->filter, to)) {
+        return; /* its answer would not come through */
+    }
+    link->statistics.refusals++;
     link->handlers.link(link->user, ORR_LINK_REFUSED, to);
 }
 

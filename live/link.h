@@ -20,6 +20,7 @@
 
 #include <orrery/event.h>
 
+#include "link_filter.h"
 #include "loop.h"
 
 #define LIVE_LINK_QUEUE_MAX (256u << 20) /* bytes to one peer; more breaks the link */
@@ -38,6 +39,19 @@ typedef struct LiveLinkHandlers {
 LiveLink *live_link_new(LiveLoop *loop, const OrrAddress *self, const OrrAddress *bind,
                         const LiveLinkHandlers *handlers, void *user, char **why);
 void live_link_free(LiveLink *link);
+/* For tests: what it cuts is cut from now on. Lent; call again after each change of it. */
+void live_link_set_filter(LiveLink *link, const LiveLinkFilter *filter);
+
+typedef struct LiveLinkStatistics {
+    uint64_t frames[2][2]; /* by lane, in and out */
+    uint64_t bytes[2][2];
+    uint32_t links; /* peers with a connection that stands */
+    uint64_t breaks;
+    uint64_t refusals;
+} LiveLinkStatistics;
+
+/* Lent. */
+const LiveLinkStatistics *live_link_statistics(const LiveLink *link);
 /* Never calls a handler from inside. */
 void live_link_send(LiveLink *link, const OrrAddress *to, OrrLane lane, OrrBytes frame);
 

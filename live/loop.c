@@ -144,6 +144,15 @@ live_loop_now(void)
                     (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / ORR_NS_PER_MS};
 }
 
+OrrTime
+live_loop_mono_ns(void)
+{
+    struct timespec mono;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
+    return mono.tv_sec * ORR_NS_PER_S + mono.tv_nsec;
+}
+
 void
 live_loop_before_wait(LiveLoop *loop, void (*call)(void *user), void *user)
 {

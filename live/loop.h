@@ -31,6 +31,7 @@ void live_loop_free(LiveLoop *loop);
 void live_loop_run(LiveLoop *loop);
 void live_loop_stop(LiveLoop *loop);
 OrrNow live_loop_now(void);
+OrrTime live_loop_mono_ns(void);
 void live_loop_before_wait(LiveLoop *loop, void (*call)(void *user), void *user);
 void live_loop_on_signal(LiveLoop *loop, int number, void (*call)(void *user), void *user);
 /* Runs `work` on another thread, then `done` on the loop's. */

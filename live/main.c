@@ -1,4 +1,5 @@
 /* orreryd - one node of a cluster, on real sockets, files and time. */
+#include <errno.h>
 #include <glib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,8 +62,13 @@ main(int argc, char **argv)
     switch (live_options_read(argc, argv, &options)) {
     case LIVE_OPTIONS_RUN:
         prepare_process();
-        live_log_open(options.log_level);
-        status = serve(&options);
+        if (live_log_open(options.log_level, options.log_file)) {
+            status = serve(&options);
+        } else {
+            (void)fprintf(stderr, "orreryd: cannot open %s: %s\n", options.log_file,
+                          g_strerror(errno));
+            status = EXIT_IO;
+        }
         break;
     case LIVE_OPTIONS_DONE:
         break;

@@ -296,7 +296,9 @@ void
 live_options_clear(LiveOptions *options)
 {
     g_free(options->directory);
-    options->directory = NULL;
+    g_free(options->log_file);
+    g_free(options->link_filter);
+    options->directory = options->log_file = options->link_filter = NULL;
 }
 
 /* Manuals */

@@ -22,6 +22,9 @@ typedef struct LiveOptions {
     OrrAddress bind;    /* ip to listen on, port for clients */
     char *directory;
     LiveLogLevel log_level;
+    char *log_file;        /* NULL: the standard output */
+    uint16_t metrics_port; /* 0: none */
+    char *link_filter;     /* for tests; NULL: none */
     OrrAddress seeds[LIVE_SEEDS_MAX];
     OrrSlotRange slots[LIVE_SLOT_RANGES_MAX];
 } LiveOptions;

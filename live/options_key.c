@@ -215,6 +215,34 @@ take_log_level(LiveDraft *draft, const char *word)
     return g_strdup("is none of debug, info, notice, warning");
 }
 
+static char *
+take_log_file(LiveDraft *draft, const char *word)
+{
+    g_free(draft->options->log_file);
+    draft->options->log_file = g_strdup(word);
+    return NULL;
+}
+
+static char *
+take_metrics_port(LiveDraft *draft, const char *word)
+{
+    guint64 port;
+
+    if (!read_number(word, PORT_MAX, &port)) {
+        return g_strdup("is not a port, 0 to 65535");
+    }
+    draft->options->metrics_port = (uint16_t)port;
+    return NULL;
+}
+
+static char *
+take_link_filter(LiveDraft *draft, const char *word)
+{
+    g_free(draft->options->link_filter);
+    draft->options->link_filter = g_strdup(word);
+    return NULL;
+}
+
 static const LiveKey table[] = {
     {"port", NULL, false, "a port; default 6379", "Where clients connect", take_port},
     {"bus-port", "cluster-port", false, "a port; default port + 10000",
@@ -243,6 +271,15 @@ static const LiveKey table[] = {
      "Of all chance in this node, for tests", take_random_seed},
     {"log-level", "loglevel", false, "debug, info, notice or warning; default info",
      "Lines below this level are not written", take_log_level},
+    {"log-file", "logfile", false, "a path; default the standard output",
+     "Where the log goes; opened anew on SIGUSR1", take_log_file},
+    {"metrics-port", NULL, false, "a port; default 0, which is none",
+     "Where /metrics, /healthz, /readyz and /cluster are answered by HTTP, on the address of "
+     "`bind`",
+     take_metrics_port},
+    {"test-link-filter", NULL, false, "a path; default none",
+     "For tests: a file that says which peers this node is cut off from; read anew on SIGUSR2",
+     take_link_filter},
 };
 
 const LiveKey *

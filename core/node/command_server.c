@@ -328,6 +328,18 @@ run_info(OrrCommandContext *context)
     orr_reply_verbatim(context->reply, "txt", orr_bytes(text->str, text->len));
 }
 
+size_t
+orr_node_info(OrrNode *node, char *text, size_t size)
+{
+    g_autoptr(GString) all = g_string_new(NULL);
+
+    for (size_t i = 0; node->context.members != NULL && i < G_N_ELEMENTS(SECTIONS); i++) {
+        SECTIONS[i].add(node, all);
+    }
+    g_strlcpy(text, all->str, size);
+    return all->len;
+}
+
 static void
 run_role(OrrCommandContext *context)
 {

@@ -112,6 +112,11 @@ typedef struct OrrMemberView {
  * ORR_OK, or ORR_NOT_FOUND when `index` is past the last. O(1). */
 ORR_API OrrStatus orr_node_member(const OrrNode *node, size_t index, OrrMemberView *view);
 
+/* The text of INFO, all sections, for a host's page of figures: at most `size` - 1 bytes and a
+ * NUL. Returns its length, which may be more than found room. Empty before the node has booted.
+ */
+ORR_API size_t orr_node_info(OrrNode *node, char *text, size_t size);
+
 /* Lent; for reading. */
 ORR_API const OrrKeyspace *orr_node_keyspace(const OrrNode *node);
 ORR_API const OrrSlotMap *orr_node_slotmap(const OrrNode *node);
