@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#define FACTS_ROOM (ORR_CONTROL_FRAME_MAX - ORR_BUS_HEADER_SIZE)
+#define FACTS_ROOM (ORR_CONTROL_FRAME_MAX - ORR_BUS_HEADER_SIZE - ORR_BUS_TAG_SIZE)
 
 typedef struct Rumour {
     OrrFact fact;

@@ -2,6 +2,7 @@
  *
  *   node.c        life: new, boot, step, deadline, digest
  *   peer.c        frames from peers: who may speak, facts, dispatch to machines
+ *   seal.c        whether a frame is by somebody who has the key, and new
  *   facts.c       what a fact of a peer changes here
  *   role.c        primary or replica, serving or fenced; promotion, demotion, hand-over
  *   slots.c       what becomes of slots: claims, losses, draining a slow owner
@@ -26,6 +27,7 @@
 #include "node/gate.h"
 #include "node/persist.h"
 #include "node/pipeline.h"
+#include "wire/replay.h"
 #include "wire/sender.h"
 
 #include <glib.h>
@@ -53,6 +55,7 @@ const char *orr_fence_name(OrrFence fence);
 
 #define ORR_DRAINED_RANGES_MAX 1024u
 #define ORR_MEETS_MAX 64u
+#define ORR_UNSEALED_MAX 64u /* peers without the key that are traced; more are counted */
 
 typedef struct OrrMeet {
     OrrAddress address;
@@ -144,6 +147,11 @@ struct OrrNode {
     /* counters */
     uint64_t frames_refused;
     uint64_t frames_malformed;
+    uint64_t frames_unsealed;              /* by another key, or without one */
+    uint64_t frames_replayed;              /* heard before */
+    OrrReplay *replay;                     /* with a key only */
+    OrrAddress unsealed[ORR_UNSEALED_MAX]; /* who was told of in the trace, once each */
+    size_t unsealed_count;
     uint64_t writes_fenced;
     OrrTime refused_traced_at;
     uint64_t commands_processed;
@@ -182,6 +190,11 @@ void orr_node_reset(OrrNode *node, bool hard, OrrEffects *out);
 OrrStatus orr_node_on_received(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 void orr_node_on_link(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 bool orr_node_is_alone(const OrrNode *node);
+
+/* seal.c */
+/* Reads a frame, if it is whole, sealed as it must be, and new; counts it if not. */
+bool orr_node_open_frame(OrrNode *node, const OrrEvent *event, OrrMessage *message,
+                         OrrEffects *out);
 
 /* facts.c */
 void orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out);

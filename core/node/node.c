@@ -29,6 +29,10 @@ orr_node_new(const OrrNodeConfig *config)
     node->persist = orr_persist_new(node->gate, &node->config.settings);
     node->clients = g_hash_table_new(g_int64_hash, g_int64_equal);
     node->waiting = g_ptr_array_new();
+    if (config->settings.bus_key[0] != '\0') {
+        node->sender.key = orr_bus_key_new(orr_bytes_of_string(config->settings.bus_key));
+        node->replay = orr_replay_new();
+    }
     node->reply = orr_reply_new();
     node->pipeline = g_new0(OrrPipeline, 1);
     node->record_buffer = g_byte_array_new();
@@ -59,6 +63,8 @@ orr_node_free(OrrNode *node)
     g_free(node->pipeline);
     g_byte_array_unref(node->record_buffer);
     g_ptr_array_unref(node->waiting);
+    orr_bus_key_free(node->sender.key);
+    orr_replay_free(node->replay);
     g_free(node->seeds);
     g_free(node->initial_slots);
     g_free(node);

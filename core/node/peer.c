@@ -227,8 +227,7 @@ orr_node_on_received(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     if (node->life != ORR_LIFE_UP) {
         return ORR_OK; /* not born yet: as if it had not arrived */
     }
-    if (orr_bus_decode(event->received.frame, &message) != ORR_OK) {
-        node->frames_malformed++;
+    if (!orr_node_open_frame(node, event, &message, out)) {
         return ORR_MALFORMED;
     }
     if (orr_id_equal(&message.sender, &node->sender.self)) {

@@ -61,6 +61,8 @@ orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *view)
     view->expired_attempts = context->expired_attempts;
     view->frames_refused = node->frames_refused;
     view->frames_malformed = node->frames_malformed;
+    view->frames_unsealed = node->frames_unsealed;
+    view->frames_replayed = node->frames_replayed;
     view->writes_fenced = node->writes_fenced;
     view_data(node, view);
 }

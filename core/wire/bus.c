@@ -1,6 +1,7 @@
 #include <orrery/bus.h>
 
 #include "wire/bytes.h"
+#include "wire/seal.h"
 
 #include <glib.h>
 
@@ -10,6 +11,7 @@
 static const uint8_t MAGIC[4] = {'O', 'R', 'R', 'B'};
 #define CHECKSUM_AT 68u
 #define SIZE_AT 64u
+#define FLAGS_AT 6u
 #define FRAME_SIZE_MAX (ORR_DATA_FRAME_MAX + 4096u)
 
 static const char *const MESSAGE_NAMES[ORR_MESSAGE_TYPES] = {
@@ -441,7 +443,7 @@ tail_of(const OrrMessage *message)
 size_t
 orr_bus_size_max(const OrrMessage *message)
 {
-    return ORR_BUS_HEADER_SIZE + sizeof(OrrDigests) + tail_of(message).size;
+    return ORR_BUS_HEADER_SIZE + sizeof(OrrDigests) + tail_of(message).size + ORR_BUS_TAG_SIZE;
 }
 
 static uint32_t
@@ -453,15 +455,43 @@ checksum_of(const uint8_t *frame, size_t size)
                                           size - ORR_BUS_HEADER_SIZE, head);
 }
 
+/* Bytes of header and body; the tag, if there is one, comes after them. */
+static size_t
+size_without_tag(const uint8_t *head)
+{
+    return ORR_BUS_HEADER_SIZE + (size_t)orr_load_u32(head + SIZE_AT);
+}
+
+static size_t
+size_of_frame(const uint8_t *head)
+{
+    bool sealed = (orr_load_u16(head + FLAGS_AT) & ORR_BUS_SEALED) != 0;
+
+    return size_without_tag(head) + (sealed ? ORR_BUS_TAG_SIZE : 0);
+}
+
+static bool
+is_ours(const uint8_t *head)
+{
+    return memcmp(head, MAGIC, sizeof MAGIC) == 0 && head[4] == ORR_BUS_VERSION &&
+           (orr_load_u16(head + FLAGS_AT) & ~ORR_BUS_SEALED) == 0;
+}
+
 size_t
 orr_bus_encode(const OrrMessage *message, uint8_t *buffer)
+{
+    return orr_bus_encode_sealed(message, NULL, buffer);
+}
+
+size_t
+orr_bus_encode_sealed(const OrrMessage *message, const OrrBusKey *key, uint8_t *buffer)
 {
     OrrWriter writer = {buffer, 0};
 
     orr_put_bytes(&writer, orr_bytes(MAGIC, sizeof MAGIC));
     orr_put_u8(&writer, ORR_BUS_VERSION);
     orr_put_u8(&writer, (uint8_t)message->type);
-    orr_put_u16(&writer, 0);
+    orr_put_u16(&writer, key != NULL ? ORR_BUS_SEALED : 0);
     orr_put_id(&writer, &message->cluster);
     orr_put_id(&writer, &message->sender);
     orr_put_u64(&writer, message->incarnation);
@@ -470,6 +500,10 @@ orr_bus_encode(const OrrMessage *message, uint8_t *buffer)
     put_body(&writer, message);
     orr_store_u32(buffer + SIZE_AT, (uint32_t)(writer.used - ORR_BUS_HEADER_SIZE));
     orr_store_u32(buffer + CHECKSUM_AT, checksum_of(buffer, writer.used));
+    if (key != NULL) {
+        orr_bus_key_tag(key, orr_bytes(buffer, writer.used), buffer + writer.used);
+        writer.used += ORR_BUS_TAG_SIZE;
+    }
     return writer.used;
 }
 
@@ -479,24 +513,22 @@ orr_bus_frame_size(OrrBytes head, size_t *size)
     if (head.size < ORR_BUS_HEADER_SIZE) {
         return ORR_AGAIN;
     }
-    *size = ORR_BUS_HEADER_SIZE + (size_t)orr_load_u32(head.data + SIZE_AT);
-    return memcmp(head.data, MAGIC, sizeof MAGIC) == 0 && head.data[4] == ORR_BUS_VERSION &&
-                   *size <= FRAME_SIZE_MAX
-               ? ORR_OK
-               : ORR_MALFORMED;
+    *size = size_of_frame(head.data);
+    return is_ours(head.data) && *size <= FRAME_SIZE_MAX ? ORR_OK : ORR_MALFORMED;
 }
 
 OrrStatus
 orr_bus_decode(OrrBytes frame, OrrMessage *message)
 {
-    OrrReader reader = {frame, false};
-
     if (frame.size < ORR_BUS_HEADER_SIZE || frame.size > FRAME_SIZE_MAX ||
-        memcmp(frame.data, MAGIC, sizeof MAGIC) != 0 || frame.data[4] != ORR_BUS_VERSION ||
-        orr_load_u32(frame.data + SIZE_AT) != frame.size - ORR_BUS_HEADER_SIZE ||
-        orr_load_u32(frame.data + CHECKSUM_AT) != checksum_of(frame.data, frame.size)) {
+        !is_ours(frame.data) || size_of_frame(frame.data) != frame.size ||
+        orr_load_u32(frame.data + CHECKSUM_AT) !=
+            checksum_of(frame.data, size_without_tag(frame.data))) {
         return ORR_MALFORMED;
     }
+
+    OrrReader reader = {orr_bytes(frame.data, size_without_tag(frame.data)), false};
+
     orr_skip(&reader, 5);
     message->type = (OrrMessageType)orr_take_u8(&reader);
     orr_skip(&reader, 2);

@@ -9,6 +9,7 @@ typedef struct OrrSender {
     OrrId self;
     uint64_t incarnation;
     uint64_t sequence; /* of the last frame sent */
+    OrrBusKey *key;    /* frames carry a tag by it; or NULL */
 } OrrSender;
 
 /* Fills in the header of `message` and appends the frame to `out`. */
@@ -23,7 +24,7 @@ orr_sender_send(OrrSender *sender, OrrEffects *out, const OrrAddress *to, OrrMes
     uint8_t *room = orr_effects_reserve(out, orr_bus_size_max(message));
 
     orr_effects_commit_send(out, to, orr_message_lane(message->type),
-                            orr_bus_encode(message, room));
+                            orr_bus_encode_sealed(message, sender->key, room));
 }
 
 #endif

@@ -1,13 +1,15 @@
 /* bus.h - what nodes say to each other, and how it looks in bytes.
  *
  *     0      4   5    6      8         28        48            56         64      68       72
- *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+----
- *     | ORRB | v |type| flags| cluster | sender  | incarnation | sequence | size  |checksum |
- * body
- *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+----
+ *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+------+-----
+ *     | ORRB | v |type| flags| cluster | sender  | incarnation | sequence | size  |checksum|
+ * body | tag
+ *     +------+---+----+------+---------+---------+-------------+----------+-------+--------+------+-----
  *
- * All integers little endian. `size` is the body's; the checksum, the
- * low half of XXH3-64, covers everything but itself.
+ * All integers little endian. `size` is the body's; the checksum, the low half of XXH3-64,
+ * covers header and body but itself. The tag, HMAC-SHA-256 of header and body, is there when
+ * flag ORR_BUS_SEALED is: frames of nodes that have a key, `bus-key` of settings.h. It says
+ * that somebody who has the key made this frame; wire/replay.h says that it is new.
  * A frame that is too short, too long, of another version, or damaged is ORR_MALFORMED; bytes
  * from outside never get further than orr_bus_decode().
  *
@@ -24,6 +26,8 @@ ORR_BEGIN_DECLS
 
 #define ORR_BUS_VERSION 1u
 #define ORR_BUS_HEADER_SIZE 72u /* bytes */
+#define ORR_BUS_TAG_SIZE 32u    /* bytes */
+#define ORR_BUS_SEALED 1u       /* flags: a tag follows the body; no other flag is known */
 
 typedef enum OrrMessageType {
     ORR_MESSAGE_PING = 1, /* are you there? with gossip */
@@ -237,10 +241,32 @@ ORR_API uint64_t orr_history_of(const OrrId *shard, uint64_t epoch, const OrrId 
 ORR_API OrrLane orr_message_lane(OrrMessageType type);
 ORR_API const char *orr_message_name(OrrMessageType type);
 
-/* Bytes that orr_bus_encode() will write at most. */
+/* A secret that all nodes of a cluster share, made ready for tags. */
+typedef struct OrrBusKey OrrBusKey;
+
+ORR_API OrrBusKey *orr_bus_key_new(OrrBytes secret);
+ORR_API void orr_bus_key_free(OrrBusKey *key);
+
+/* What a frame is, seen from a node that has `key`, or NULL: none. */
+typedef enum OrrSeal {
+    ORR_SEAL_RIGHT,    /* its tag is by this key; or neither key nor tag */
+    ORR_SEAL_MISSING,  /* no tag, and there is a key */
+    ORR_SEAL_WRONG,    /* another key's tag, or the frame was changed on the way */
+    ORR_SEAL_UNWANTED, /* a tag, and no key to tell */
+} OrrSeal;
+
+/* "right", "no bus key", "another bus key", ...: what the other end has. */
+ORR_API const char *orr_seal_name(OrrSeal seal);
+/* Looks at the tag alone; the frame must have the size that its header says. */
+ORR_API OrrSeal orr_bus_check_seal(OrrBytes frame, const OrrBusKey *key);
+
+/* Bytes that orr_bus_encode() will write at most, the tag included. */
 ORR_API size_t orr_bus_size_max(const OrrMessage *message);
 /* Writes a whole frame, header from message->cluster, sender, ...; returns its size. */
 ORR_API size_t orr_bus_encode(const OrrMessage *message, uint8_t *buffer);
+/* The same with a tag by `key`; NULL: without. */
+ORR_API size_t orr_bus_encode_sealed(const OrrMessage *message, const OrrBusKey *key,
+                                     uint8_t *buffer);
 /* How long the frame is that begins here, from its header alone, for hosts that read streams.
  *
  * ORR_OK         *size bytes, header included; at most ORR_DATA_FRAME_MAX and a little
@@ -248,7 +274,8 @@ ORR_API size_t orr_bus_encode(const OrrMessage *message, uint8_t *buffer);
  * ORR_MALFORMED  no frame of ours begins so, or it is too long
  */
 ORR_API ORR_MUST_USE OrrStatus orr_bus_frame_size(OrrBytes head, size_t *size);
-/* Reads a whole frame; byte strings in the message point into it. ORR_OK or ORR_MALFORMED. */
+/* Reads a whole frame, whatever its tag; byte strings in the message point into it. ORR_OK or
+ * ORR_MALFORMED. */
 ORR_API ORR_MUST_USE OrrStatus orr_bus_decode(OrrBytes frame, OrrMessage *message);
 
 ORR_END_DECLS

@@ -30,7 +30,7 @@ typedef enum OrrLane {
     ORR_LANE_DATA,
 } OrrLane;
 
-#define ORR_CONTROL_FRAME_MAX 1400u   /* bytes: an Ethernet datagram with headers */
+#define ORR_CONTROL_FRAME_MAX 1432u   /* bytes: with headers and tag an Ethernet datagram */
 #define ORR_DATA_FRAME_MAX (4u << 20) /* bytes */
 
 typedef enum OrrLinkState {

@@ -73,8 +73,10 @@ typedef struct OrrNodeView {
     uint64_t partial_syncs_in;
     uint64_t frames_refused; /* of other clusters, of forgotten nodes */
     uint64_t frames_malformed;
-    uint64_t writes_dropped; /* entries of the loss ledger */
-    uint64_t writes_fenced;  /* writes refused for want of a majority */
+    uint64_t frames_unsealed; /* by another bus key, or without one where there must be one */
+    uint64_t frames_replayed; /* sealed, and heard before */
+    uint64_t writes_dropped;  /* entries of the loss ledger */
+    uint64_t writes_fenced;   /* writes refused for want of a majority */
     /* changes with every change of role, lease, epoch, slot map or members: whoever checks
      * after each event need only look at nodes whose number has changed */
     uint64_t change;
