@@ -150,7 +150,10 @@ const SimRow sim_grammar_clauses[] = {
     {K SIM_CLAUSE_USE_REPLICATION, USE, "replication (quorum | lww) [factor <count:count>]",
      "A majority before the answer; or every member takes writes", "replication lww factor 3",
      0, "replication `quorum` and `lww`"},
-    {K SIM_CLAUSE_USE_REBALANCE, USE, "rebalance (bounded-load <amount:ratio> | none)",
+    {K SIM_CLAUSE_USE_REBALANCE, USE, "rebalance none",
+     "Slots stay where they are, unless their owner fails or is slow", "rebalance none", 0,
+     NULL},
+    {K SIM_CLAUSE_USE_REBALANCE, USE, "rebalance bounded-load <amount:ratio>",
      "Moves slots from busy owners to idle ones", "rebalance bounded-load 1.25", 0,
      "rebalancing by load"},
 

@@ -377,6 +377,26 @@ report_lost(Judge *judge, uint32_t key)
     judge->verdict.keys_lost += judge->lost->len != 0;
 }
 
+/* A deletion of what an acknowledged deletion had removed already did nothing: there is nothing
+ * of it to lose, and nothing for a ledger to list. */
+static bool
+did_nothing(const Judge *judge, uint32_t at)
+{
+    const SimCall *op = sim_history_at(judge->history, at - 1);
+
+    if (!removes((SimOperation)op->kind)) {
+        return false;
+    }
+    for (at = judge->chains.before[at - 1]; at != 0; at = judge->chains.before[at - 1]) {
+        const SimCall *before = sim_history_at(judge->history, at - 1);
+
+        if (before->outcome != SIM_OUTCOME_REFUSED && before->kind != SIM_DO_EXPIRE) {
+            return before->outcome == SIM_OUTCOME_OK && removes((SimOperation)before->kind);
+        }
+    }
+    return false;
+}
+
 /* Whether a key that ends just now is still there is a matter of clocks, for `TTLs off by`. */
 #define EXPIRY_SLACK ORR_NS_PER_S
 
@@ -409,7 +429,8 @@ judge_key(Judge *judge, uint32_t key, SimFinal final)
         if (op->number <= explained) {
             break;
         }
-        if (op->outcome == SIM_OUTCOME_OK && op->kind != SIM_DO_EXPIRE) {
+        if (op->outcome == SIM_OUTCOME_OK && op->kind != SIM_DO_EXPIRE &&
+            !did_nothing(judge, at)) {
             g_array_append_val(judge->lost, place);
             returned |= removes((SimOperation)op->kind) && final.present;
         }

@@ -200,10 +200,61 @@ sim_tally_on_trace(SimWorld *world, SimHost *host, const OrrTrace *trace)
 
 /* ---- operations */
 
+/* When the last acknowledged write of the key was acknowledged: the key is known to be missing,
+ * so this is asked rarely. */
+static OrrTime
+written_at(const SimHistory *history, uint32_t key)
+{
+    for (size_t i = sim_history_count(history); i-- > 0;) {
+        const SimCall *call = sim_history_at(history, i);
+
+        if (call->key == key && call->outcome == SIM_OUTCOME_OK &&
+            sim_operation_is_write((SimOperation)call->kind)) {
+            return call->done_ns;
+        }
+    }
+    return 0;
+}
+
+/* Since the write the shard got another primary, or its node lost power: the key may be lost,
+ * which is for the ledger to say, and does not mean that it expired. */
+static bool
+may_be_lost(const SimWorld *world, const SimCall *call)
+{
+    const SimTally *tally = sim_judge_tally(world);
+    uint32_t cluster = sim_clients_cluster_of_key(world, call->key);
+    uint32_t shard = world->first_owner[(size_t)cluster * ORR_SLOT_COUNT +
+                                        sim_history_key_slot(world->history, call->key)];
+    OrrTime since = written_at(world->history, call->key);
+
+    for (guint i = tally->marks->len; i-- > 0;) {
+        const SimMark *mark = &g_array_index(tally->marks, SimMark, i);
+
+        if (mark->at_ns < since) {
+            break;
+        }
+        if (mark->kind == ORR_TRACE_PROMOTED && mark->shard == shard) {
+            return true;
+        }
+    }
+    for (size_t i = sim_faults_span_count(world); i-- > 0;) {
+        const SimFaultSpan *span = sim_faults_span(world, i);
+
+        if (span->from_ns >= since && sim_set_has(span->nodes, call->node) &&
+            (span->kind == SIM_COMMAND_POWER_OFF || span->kind == SIM_COMMAND_KILL ||
+             span->kind == SIM_COMMAND_TEAR_NEXT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How far from its promised end a key was seen there, or missed. */
 static void
-note_ttl(SimTally *tally, const SimHistory *history, const SimCall *call)
+note_ttl(const SimWorld *world, const SimCall *call)
 {
+    SimTally *tally = sim_judge_tally(world);
+    const SimHistory *history = world->history;
     OrrTime expires = sim_history_expiry(history, call->key);
     OrrTime error = 0;
 
@@ -213,7 +264,9 @@ note_ttl(SimTally *tally, const SimHistory *history, const SimCall *call)
     if (call->number != 0 && call->invoked_ns > expires && call->number >= call->expected) {
         error = call->invoked_ns - expires;
     } else if (call->number == 0 && call->done_ns < expires && call->expected != 0 &&
-               sim_history_acknowledged(history, call->key) == call->expected) {
+               !sim_history_removed(history, call->key) &&
+               sim_history_acknowledged(history, call->key) == call->expected &&
+               expires - call->done_ns > tally->ttl_error_ns && !may_be_lost(world, call)) {
         error = expires - call->done_ns;
     }
     tally->ttl_error_ns = MAX(tally->ttl_error_ns, error);
@@ -230,7 +283,7 @@ sim_tally_on_call(SimWorld *world, size_t op)
         call->kind == SIM_DO_HGETALL) {
         return;
     }
-    note_ttl(tally, world->history, call);
+    note_ttl(world, call);
     removed = sim_history_removed(world->history, call->key);
     if (call->number == 0) {
         tally->nil_reads += call->expected != 0 && !removed &&

@@ -122,6 +122,8 @@ static char **
 expand_numbers(const char *first, const char *last, char **why)
 {
     size_t prefix = digits_at(first);
+    /* n01..n12 counts with leading zeros, as it is written */
+    int width = first[prefix] == '0' ? (int)strlen(first + prefix) : 1;
     guint64 low = g_ascii_strtoull(first + prefix, NULL, 10);
     guint64 high = g_ascii_strtoull(last + prefix, NULL, 10);
     GPtrArray *names = NULL;
@@ -136,8 +138,8 @@ expand_numbers(const char *first, const char *last, char **why)
     }
     names = g_ptr_array_new();
     for (guint64 i = low; i <= high; i++) {
-        g_ptr_array_add(names,
-                        g_strdup_printf("%.*s%" G_GUINT64_FORMAT, (int)prefix, first, i));
+        g_ptr_array_add(
+            names, g_strdup_printf("%.*s%0*" G_GUINT64_FORMAT, (int)prefix, first, width, i));
     }
     g_ptr_array_add(names, NULL);
     return (char **)g_ptr_array_free(names, FALSE);

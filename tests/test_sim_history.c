@@ -64,6 +64,25 @@ test_the_last_write_is_there(void)
     sim_history_free(rig.history);
 }
 
+/* A key that was deleted twice was deleted once: one loss, and one line of the ledger, is all.
+ * Found by five shards that were cut off with clients who deleted again (seed 1). */
+static void
+test_a_second_deletion_is_no_second_loss(void)
+{
+    Rig rig;
+
+    rig_init(&rig);
+    call(&rig, SIM_DO_SET, SIM_OUTCOME_OK);
+    call(&rig, SIM_DO_DEL, SIM_OUTCOME_OK);
+    call(&rig, SIM_DO_DEL, SIM_OUTCOME_OK);
+    ledger(&rig);
+
+    T_EQ(judge(&rig, true, 1).lost, 1);
+    T_EQ(judge(&rig, true, 1).lost_in_ledger, 1);
+    T_EQ(judge(&rig, true, 1).returned, 1);
+    sim_history_free(rig.history);
+}
+
 /* Every acknowledged write after the one that is there is lost, each for itself. */
 static void
 test_later_writes_are_lost(void)
@@ -172,13 +191,10 @@ test_expired_keys_are_not_lost(void)
 }
 
 static const Test TESTS[] = {
-    TEST(test_the_last_write_is_there),
-    TEST(test_later_writes_are_lost),
-    TEST(test_only_acknowledged_writes_can_be_lost),
-    TEST(test_deletions_count_as_writes),
-    TEST(test_a_late_write_is_ambiguous),
-    TEST(test_strange_ends_are_told_apart),
-    TEST(test_expired_keys_are_not_lost),
+    TEST(test_the_last_write_is_there),     TEST(test_a_second_deletion_is_no_second_loss),
+    TEST(test_later_writes_are_lost),       TEST(test_only_acknowledged_writes_can_be_lost),
+    TEST(test_deletions_count_as_writes),   TEST(test_a_late_write_is_ambiguous),
+    TEST(test_strange_ends_are_told_apart), TEST(test_expired_keys_are_not_lost),
 };
 
 T_MAIN("sim history", TESTS)
