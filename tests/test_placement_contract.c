@@ -72,20 +72,18 @@ test_shuffled_list_is_the_same_list(void)
     for_all(check_shuffled_list);
 }
 
+/* Sizes of batches around what is done side by side; keys of 0 to 90 bytes. */
 static void
-check_batch(const OrrPlacementInfo *info)
+compare_batches(const OrrPlacement *placement, const OrrPlacementInfo *info)
 {
+    static uint8_t bytes[KEYS + 100];
     static OrrBytes keys[KEYS];
-    static char texts[KEYS][24];
     static uint64_t hashes[KEYS];
-    OrrPlacement *placement = rig_of(info->algorithm, 37);
+    OrrRng rng = orr_rng_new(17);
 
-    if (info->weighted) {
-        T_EQ(orr_placement_reweigh(placement, 3, 5), ORR_OK);
-        T_EQ(orr_placement_reweigh(placement, 4, 0), ORR_OK);
-    }
     for (unsigned i = 0; i < KEYS; i++) {
-        keys[i] = rig_key(i, texts[i]);
+        bytes[i] = (uint8_t)orr_rng_next(&rng);
+        keys[i] = orr_bytes(bytes + i, (size_t)orr_rng_below(&rng, i % 8 == 0 ? 90 : 30));
         hashes[i] = orr_placement_hash(placement, keys[i]);
     }
     for (unsigned size = 0; size < 200; size += 13) {
@@ -97,7 +95,28 @@ check_batch(const OrrPlacementInfo *info)
             T_TRUE(!info->by_hash || before[i] == after[i]);
         }
     }
-    orr_placement_free(placement);
+}
+
+static void
+check_batch(const OrrPlacementInfo *info)
+{
+    static const unsigned sizes[] = {1, 5, 37, 300};
+
+    for (unsigned s = 0; s < 4; s++) {
+        OrrPlacement *placement = rig_of(info->algorithm, sizes[s]);
+
+        compare_batches(placement, info);
+        for (uint32_t number = 1; number < sizes[s] && info->weighted;
+             number += 1 + sizes[s] / 8) {
+            T_EQ(orr_placement_reweigh(placement, number, number % 7), ORR_OK);
+        }
+        for (unsigned gone = 0; gone < sizes[s] / 3 && gone < 10; gone++) {
+            uint32_t number = info->removes_any ? gone * 2 : orr_placement_last(placement);
+            T_EQ(orr_placement_remove(placement, number), ORR_OK);
+        }
+        compare_batches(placement, info);
+        orr_placement_free(placement);
+    }
 }
 
 /* Many keys at once have the owners that each has alone. */

@@ -7,6 +7,8 @@
 #include "placement/jump_many.h"
 #include "placement/log2.h"
 #include "placement/points.h"
+#include "placement/sieve.h"
+#include "placement/siphash.h"
 
 /* Known answers of the references, a few each, for where the tables are not at hand. */
 static void
@@ -160,6 +162,88 @@ test_auctions_side_by_side(void)
             T_REQUIRE(right < count);
             T_REQUIRE(orr_auction_winner(vectors_here(), &auction, key) == right);
         }
+    }
+}
+
+/* A bid of 0 is the worst, but worth more than a good one of somebody far lighter. */
+static void
+test_zero_bid_of_the_heaviest(void)
+{
+    OrrRng rng = orr_rng_new(t_seed(40));
+
+    for (unsigned round = 0; round < 1000; round++) {
+        uint64_t key = orr_rng_next(&rng);
+        Auction auction;
+
+        orr_auction_init(&auction);
+        orr_auction_add(&auction, orr_rng_next(&rng), 1);
+        orr_auction_add(&auction, key, UINT64_C(1) << 40);
+        T_REQUIRE(orr_auction_winner(VECTORS_NONE, &auction, key) == 1);
+        T_REQUIRE(orr_auction_winner(vectors_here(), &auction, key) == 1);
+    }
+}
+
+/* Many SipHashes side by side are those of each alone, of any sizes, with any instructions. */
+static void
+test_siphash_side_by_side(void)
+{
+    enum { KEYS_MAX = 41 };
+    static uint8_t bytes[300];
+    OrrRng rng = orr_rng_new(t_seed(43));
+    OrrBytes keys[KEYS_MAX];
+    uint64_t hashes[KEYS_MAX];
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)orr_rng_next(&rng);
+    }
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t k0 = orr_rng_next(&rng);
+        uint64_t k1 = round % 2 == 0 ? 0 : orr_rng_next(&rng);
+        size_t longest = round % 10 == 0 ? 200 : 1 + round % 70;
+
+        for (unsigned i = 0; i < KEYS_MAX; i++) {
+            keys[i] = orr_bytes(bytes + i, (size_t)orr_rng_below(&rng, longest));
+        }
+        for (unsigned vectors = VECTORS_NONE; vectors <= vectors_here(); vectors++) {
+            orr_siphash_2_4_many((Vectors)vectors, k0, k1, keys, KEYS_MAX, hashes);
+            for (unsigned i = 0; i < KEYS_MAX; i++) {
+                T_REQUIRE(hashes[i] == orr_siphash_2_4(k0, k1, keys[i]));
+            }
+        }
+    }
+}
+
+/* A sieve holds back every place that has a point within the width of a cell. */
+static void
+test_sieve_misses_no_neighbour(void)
+{
+    OrrRng rng = orr_rng_new(t_seed(44));
+    uint32_t rank[1] = {0};
+
+    for (unsigned round = 0; round < 200; round++) {
+        size_t count = 1 + (size_t)orr_rng_below(&rng, 1 + round);
+        Point *added = calloc(count, sizeof *added);
+        Points points;
+        Sieve sieve;
+
+        for (size_t i = 0; i < count; i++) {
+            added[i].position = i == 0 && round % 2 == 0 ? round / 2 : orr_rng_next(&rng);
+        }
+        orr_points_init(&points);
+        orr_points_merge(&points, added, count, rank);
+        orr_sieve_init(&sieve);
+        orr_sieve_fill(&sieve, &points);
+        for (unsigned k = 0; k < 300; k++) {
+            uint64_t near = points.positions[k % count] - orr_rng_below(&rng, 1u << 20);
+            uint64_t place = k % 2 == 0 ? orr_rng_next(&rng) : near;
+            size_t at = orr_points_find(&points, place + 1);
+            uint64_t ahead = points.positions[at] - place;
+
+            T_REQUIRE(ahead > orr_sieve_width(&sieve) || orr_sieve_at(&sieve, place) == 1);
+        }
+        orr_sieve_clear(&sieve);
+        orr_points_clear(&points);
+        free(added);
     }
 }
 
@@ -487,6 +571,9 @@ static const Test TESTS[] = {
     TEST(test_logarithm_in_integers),
     TEST(test_vectors_find_the_scalar_winner),
     TEST(test_auctions_side_by_side),
+    TEST(test_zero_bid_of_the_heaviest),
+    TEST(test_siphash_side_by_side),
+    TEST(test_sieve_misses_no_neighbour),
     TEST(test_weighted_contests),
     TEST(test_points_in_order_whatever_they_are),
     TEST(test_merged_ring_is_the_built_ring),

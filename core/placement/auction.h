@@ -1,9 +1,8 @@
 /* auction.h - a weighted bid among up to sixteen: which group of a tree a key goes down to.
  *
  * The bids are those of bids.h, weighed as in log2.h: the least cost / weight wins, the first
- * of equal ones. With AVX-512 all sixteen are computed side by side, quotients in double; where
- * two are so close that rounding might tell them apart wrongly, integers decide as without
- * vectors.
+ * of equal ones. With AVX-512 all sixteen are estimated side by side; where two are so close
+ * that the estimate might tell them apart wrongly, integers decide as without vectors.
  */
 #ifndef ORR_PLACEMENT_AUCTION_H
 #define ORR_PLACEMENT_AUCTION_H
@@ -17,7 +16,7 @@
 typedef struct Auction {
     uint64_t ids[AUCTION_MAX];     /* mixed well */
     uint64_t weights[AUCTION_MAX]; /* above 0; 0 behind the last */
-    double inverse[AUCTION_MAX];   /* 1 / weight; infinite behind the last */
+    float inverse[AUCTION_MAX];    /* 1 / weight; 0 behind the last */
     uint32_t count;
 } Auction;
 

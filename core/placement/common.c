@@ -18,9 +18,7 @@ orr_kind_hash_many(const OrrPlacement *placement, const OrrBytes *keys, size_t c
     uint64_t seed = placement->options.seed;
 
     if (placement->options.hash != ORR_PLACEMENT_HASH_XXH3) {
-        for (size_t i = 0; i < count; i++) {
-            hashes[i] = orr_hash_by(placement->options.hash, seed, keys[i]);
-        }
+        orr_hash_many_by(placement->options.hash, seed, keys, count, hashes);
         return;
     }
     for (size_t i = 0; i < count; i++) {

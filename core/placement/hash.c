@@ -42,3 +42,16 @@ orr_hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes)
     }
     return hash_xxh3(bytes, seed);
 }
+
+void
+orr_hash_many_by(OrrPlacementHash hash, uint64_t seed, const OrrBytes *bytes, size_t count,
+                 uint64_t *hashes)
+{
+    if (hash == ORR_PLACEMENT_HASH_SIPHASH) {
+        orr_siphash_2_4_many(vectors_here(), seed, 0, bytes, count, hashes);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = orr_hash_by(hash, seed, bytes[i]);
+    }
+}

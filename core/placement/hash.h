@@ -22,6 +22,10 @@ hash_xxh32(OrrBytes bytes, uint32_t seed)
 /* Any of them by its number; DEFAULT is XXH3. */
 uint64_t orr_hash_by(OrrPlacementHash hash, uint64_t seed, OrrBytes bytes);
 
+/* Of many, in `hashes`: the same answers. */
+void orr_hash_many_by(OrrPlacementHash hash, uint64_t seed, const OrrBytes *bytes, size_t count,
+                      uint64_t *hashes);
+
 /* 64, or 32 for one that fills only the low half. */
 static inline uint8_t
 hash_bits(OrrPlacementHash hash)

@@ -69,6 +69,8 @@ typedef struct Walk {
     uint32_t owner; /* the first */
 } Walk;
 
+#define KIND_BATCH 64u /* keys whose hashes are made before their owners are looked up */
+
 struct Kind {
     void *(*state_new)(const OrrPlacement *placement);
     void *(*state_copy)(const void *state);
@@ -85,6 +87,9 @@ struct Kind {
     uint32_t (*find_key)(const OrrPlacement *placement, OrrBytes key);
     /* Of one more unit of work, where that depends on the load; NULL: find. */
     uint32_t (*find_for)(const OrrPlacement *placement, uint64_t hash, uint64_t load);
+    /* NULL: one by one. At most KIND_BATCH keys, where find_key is there. */
+    void (*find_keys)(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                      uint32_t *numbers);
     /* NULL: one by one. */
     void (*find_many)(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
                       uint32_t *numbers);

@@ -228,6 +228,18 @@ memento_find(const OrrPlacement *placement, OrrBytes key)
     return buckets->node_of[orr_memento_find(buckets->memento, key)];
 }
 
+static void
+memento_find_keys(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                  uint32_t *numbers)
+{
+    const Buckets *buckets = placement->state;
+
+    orr_memento_find_batch(buckets->memento, keys, count, numbers);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = buckets->node_of[numbers[i]];
+    }
+}
+
 #define STATEFUL                                                                               \
     .state_new = buckets_new, .state_copy = buckets_copy, .state_free = buckets_free,          \
     .change = buckets_change, .next = orr_kind_next_by_rehash,                                 \
@@ -237,4 +249,5 @@ const Kind ORR_KIND_ANCHOR = {STATEFUL, .hash = anchor_hash, .find_hash = anchor
                               .find_many = anchor_find_many};
 const Kind ORR_KIND_DX = {STATEFUL, .hash = orr_kind_hash, .hash_many = orr_kind_hash_many,
                           .find_hash = dx_find, .find_many = dx_find_many};
-const Kind ORR_KIND_MEMENTO = {STATEFUL, .hash = memento_hash, .find_key = memento_find};
+const Kind ORR_KIND_MEMENTO = {STATEFUL, .hash = memento_hash, .find_key = memento_find,
+                               .find_keys = memento_find_keys};

@@ -207,6 +207,45 @@ tree_find(const OrrPlacement *placement, uint64_t hash)
     return orr_contest_winner(&tree->contest, placement, group->span, hash);
 }
 
+/* Where `group` is the parent's, the one below it that wins the key. */
+static inline uint32_t
+group_below(const Tree *tree, uint32_t group, uint64_t hash)
+{
+    const Group *above = &g_array_index(tree->groups, Group, group);
+
+    if (above->nodes) {
+        return group;
+    }
+    const Family *family = &g_array_index(tree->families, Family, above->family);
+    return family->group[orr_auction_winner(vectors_here(), &family->auction, hash)];
+}
+
+/* All keys go down a level before one goes down the next: neighbours do not wait for each
+ * other.
+ */
+static void
+tree_find_many(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+               uint32_t *numbers)
+{
+    const Tree *tree = placement->state;
+
+    for (size_t i = 0; i < count; i += KIND_BATCH) {
+        uint32_t groups[KIND_BATCH] = {0};
+        size_t now = MIN(KIND_BATCH, count - i);
+
+        for (unsigned level = 0; level < LEVELS; level++) {
+            for (size_t k = 0; k < now; k++) {
+                groups[k] = group_below(tree, groups[k], hashes[i + k]);
+            }
+        }
+        for (size_t k = 0; k < now; k++) {
+            Span span = g_array_index(tree->groups, Group, groups[k]).span;
+
+            numbers[i + k] = orr_contest_winner(&tree->contest, placement, span, hashes[i + k]);
+        }
+    }
+}
+
 static size_t
 tree_memory_size(const OrrPlacement *placement)
 {
@@ -224,6 +263,7 @@ const Kind ORR_KIND_RENDEZVOUS_TREE = {
     .hash = orr_kind_hash,
     .hash_many = orr_kind_hash_many,
     .find_hash = tree_find,
+    .find_many = tree_find_many,
     .next = orr_kind_next_by_rehash,
     .shares = orr_kind_shares_by_weight,
     .memory_size = tree_memory_size,

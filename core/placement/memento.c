@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #define WORKS UINT32_MAX
+#define BATCH 64u /* keys that jump side by side */
 
 struct OrrMemento {
     uint32_t *left;     /* how many were left when a bucket went, or WORKS */
@@ -129,17 +130,14 @@ orr_memento_hash(const OrrMemento *memento, OrrBytes key)
     return orr_hash_by(memento->hash, memento->seed, key);
 }
 
-/* A removed bucket leads to one of those that were left when it went; if that one went later it
- * was replaced in turn, and if earlier, it had been replaced already, by the bucket whose
- * number is how many were left. */
-uint32_t
-orr_memento_find(const OrrMemento *memento, OrrBytes key)
+/* From the bucket where a key has jumped on to one that works. A removed bucket leads to one of
+ * those that were left when it went; if that one went later it was replaced in turn, and if
+ * earlier, it had been replaced already, by the bucket whose number is how many were left. */
+static uint32_t
+settle(const OrrMemento *memento, OrrBytes key, uint32_t bucket)
 {
-    if (orr_memento_size(memento) == 0) {
-        return 0;
-    }
-    uint32_t bucket = orr_jump(orr_memento_hash(memento, key), memento->span);
     uint32_t left = memento->left[bucket];
+
     while (left != WORKS) {
         bucket = (uint32_t)(hash_with_bucket(memento, key, bucket) % left);
         uint32_t then = memento->left[bucket];
@@ -150,6 +148,34 @@ orr_memento_find(const OrrMemento *memento, OrrBytes key)
         left = then;
     }
     return bucket;
+}
+
+uint32_t
+orr_memento_find(const OrrMemento *memento, OrrBytes key)
+{
+    if (orr_memento_size(memento) == 0) {
+        return 0;
+    }
+    uint32_t bucket = orr_jump(orr_memento_hash(memento, key), memento->span);
+    return settle(memento, key, bucket);
+}
+
+void
+orr_memento_find_batch(const OrrMemento *memento, const OrrBytes *keys, size_t count,
+                       uint32_t *found)
+{
+    uint64_t hashes[BATCH];
+    uint32_t span = orr_memento_size(memento) != 0 ? memento->span : 0;
+
+    for (size_t i = 0; i < count; i += BATCH) {
+        size_t now = MIN(BATCH, count - i);
+
+        orr_hash_many_by(memento->hash, memento->seed, keys + i, now, hashes);
+        orr_jump_batch(hashes, now, span, found + i);
+        for (size_t k = i; k < i + now && span != 0; k++) {
+            found[k] = settle(memento, keys[k], found[k]);
+        }
+    }
 }
 
 size_t

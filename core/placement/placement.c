@@ -3,7 +3,6 @@
 #include "placement/bits.h"
 #include "placement/hash.h"
 
-#define BATCH 64u         /* keys whose hashes are made before their owners are looked up */
 #define DIGEST_KEYS 4096u /* keys that a digest asks for */
 
 OrrStatus
@@ -324,6 +323,40 @@ fill_with_nobody(uint32_t *numbers, size_t count)
     }
 }
 
+/* Where a kind finds keys only. */
+static void
+find_batch_of_keys(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                   uint32_t *numbers)
+{
+    const Kind *kind = placement->kind;
+
+    for (size_t i = 0; kind->find_keys != NULL && i < count; i += KIND_BATCH) {
+        kind->find_keys(placement, keys + i, MIN(KIND_BATCH, count - i), numbers + i);
+    }
+    for (size_t i = 0; kind->find_keys == NULL && i < count; i++) {
+        numbers[i] = kind->find_key(placement, keys[i]);
+    }
+}
+
+/* The same of keys that are the bytes of hashes; see orr_placement_find_hash(). */
+static void
+find_batch_of_hashed(const OrrPlacement *placement, const uint64_t *hashes, size_t count,
+                     uint32_t *numbers)
+{
+    uint8_t bytes[KIND_BATCH][8];
+    OrrBytes keys[KIND_BATCH];
+
+    for (size_t i = 0; i < count; i += KIND_BATCH) {
+        size_t now = MIN(KIND_BATCH, count - i);
+
+        for (size_t k = 0; k < now; k++) {
+            store_little_endian_64(bytes[k], hashes[i + k]);
+            keys[k] = orr_bytes(bytes[k], sizeof bytes[k]);
+        }
+        find_batch_of_keys(placement, keys, now, numbers + i);
+    }
+}
+
 void
 orr_placement_find_hash_batch(const OrrPlacement *placement, const uint64_t *hashes,
                               size_t count, uint32_t *numbers)
@@ -332,15 +365,14 @@ orr_placement_find_hash_batch(const OrrPlacement *placement, const uint64_t *has
 
     if (placement->eligible == 0) {
         fill_with_nobody(numbers, count);
-        return;
-    }
-    if (kind->find_many != NULL) {
+    } else if (kind->find_key != NULL) {
+        find_batch_of_hashed(placement, hashes, count, numbers);
+    } else if (kind->find_many != NULL) {
         kind->find_many(placement, hashes, count, numbers);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = kind->find_key == NULL ? kind->find_hash(placement, hashes[i])
-                                            : orr_placement_find_hash(placement, hashes[i]);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = kind->find_hash(placement, hashes[i]);
+        }
     }
 }
 
@@ -360,20 +392,18 @@ void
 orr_placement_find_batch(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
                          uint32_t *numbers)
 {
-    uint64_t hashes[BATCH];
+    uint64_t hashes[KIND_BATCH];
 
     if (placement->eligible == 0) {
         fill_with_nobody(numbers, count);
         return;
     }
     if (placement->kind->find_key != NULL) {
-        for (size_t i = 0; i < count; i++) {
-            numbers[i] = placement->kind->find_key(placement, keys[i]);
-        }
+        find_batch_of_keys(placement, keys, count, numbers);
         return;
     }
-    for (size_t i = 0; i < count; i += BATCH) {
-        size_t now = MIN(BATCH, count - i);
+    for (size_t i = 0; i < count; i += KIND_BATCH) {
+        size_t now = MIN(KIND_BATCH, count - i);
 
         hash_batch(placement, keys + i, now, hashes);
         orr_placement_find_hash_batch(placement, hashes, now, numbers + i);

@@ -15,7 +15,7 @@
  *
  * Source: Appleton and O'Reilly, "Multi-Probe Consistent Hashing", 2015; conventions of
  * dgryski/go-mpchash.
- * Memory: 20 bytes a node, and the names. Threads: any number may find while nobody changes.
+ * Memory: 22 bytes a node, and the names. Threads: any number may find while nobody changes.
  */
 #ifndef ORRERY_MULTIPROBE_H
 #define ORRERY_MULTIPROBE_H
