@@ -55,6 +55,10 @@ bids_of(__m512i key, const uint64_t *ids)
     return _mm512_cvtepu64_ps(x);
 }
 
+/* without optimisation these are macros, whose casts are not ours */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 /* About -log2(bid / 2^64): the exponent is exact, and log2(m) of m in [1, 2) is a polynomial in
  * m - 1, interpolated at Chebyshev's points, that is off by 2^-18 at most. A bid of 0 costs
  * 64, as a bid of 1 does. */
@@ -74,6 +78,7 @@ costs_of(__m512 bids)
     __m512 cost = _mm512_sub_ps(_mm512_sub_ps(_mm512_set1_ps(64), exponent), log);
     return _mm512_min_ps(cost, _mm512_set1_ps(64));
 }
+#pragma GCC diagnostic pop
 
 /* Everybody whose bid, taken for as good as it may be, is no worse than the best when all are
  * taken for as bad as they may be. Nearly always that is one. */
