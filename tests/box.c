@@ -27,7 +27,7 @@ by_time(gconstpointer a, gconstpointer b, gpointer context)
     const BoxEvent *y = b;
 
     (void)context;
-    return x->at_ns < y->at_ns ? -1 : 1; /* a new one goes after its equals */
+    return x->at_ns <= y->at_ns ? -1 : 1; /* a new one goes after its equals */
 }
 
 static void

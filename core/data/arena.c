@@ -149,6 +149,7 @@ alloc_small(OrrArena *arena, size_t size)
                sizeof self->free_block);
     }
     self->live++;
+    arena->small_size += (size_t)class_ * 8;
     if (page_is_full(self)) {
         unlink_page(arena, page);
     }
@@ -167,6 +168,7 @@ free_small(OrrArena *arena, OrrRef ref)
     memcpy(orr_arena_small(arena, ref), &self->free_block, sizeof self->free_block);
     self->free_block = (uint16_t)(ref % PAGE_UNITS / self->class_);
     self->live--;
+    arena->small_size -= (size_t)self->class_ * 8;
     if (self->live == 0) {
         unlink_page(arena, page);
         self->next = arena->free_page;
@@ -199,6 +201,12 @@ orr_arena_free(OrrArena *arena, OrrRef ref, size_t size)
         ref &= ~ORR_REF_BIG;
     }
     free_small(arena, ref);
+}
+
+size_t
+orr_arena_used(const OrrArena *arena)
+{
+    return arena->small_size + arena->big_size;
 }
 
 size_t

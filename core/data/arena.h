@@ -46,6 +46,7 @@ typedef struct OrrArena {
     uint32_t pages_free;
     uint32_t with_room[ORR_ARENA_CLASSES]; /* first page of each size that has a free block */
     size_t big_size;                       /* bytes of big blocks */
+    size_t small_size;                     /* of small ones in use */
 } OrrArena;
 
 void orr_arena_init(OrrArena *arena);
@@ -56,7 +57,9 @@ bool orr_arena_has_room(const OrrArena *arena);
 OrrRef orr_arena_alloc(OrrArena *arena, size_t size);
 /* `size` as it was allocated. */
 void orr_arena_free(OrrArena *arena, OrrRef ref, size_t size);
-/* Bytes in use, its own tables included. */
+/* Bytes of blocks in use. */
+size_t orr_arena_used(const OrrArena *arena);
+/* Bytes of all pages, big blocks and its own tables. */
 size_t orr_arena_memory(const OrrArena *arena);
 
 static inline void *

@@ -59,6 +59,7 @@ orr_slot_data_make(OrrKeyspace *keyspace, uint16_t slot)
 
     if (*page == NULL) {
         *page = g_new0(OrrSlotPage, 1);
+        keyspace->page_count++;
     }
     return &(*page)->slots[slot % ORR_PAGE_SLOTS];
 }
@@ -119,7 +120,8 @@ count_entry(OrrKeyspace *keyspace, const OrrCell *cell, uint8_t flags, int sign)
 }
 
 static OrrRef
-entry_new(OrrKeyspace *keyspace, OrrBytes key, uint8_t flags, OrrShape shape, OrrBytes value)
+entry_new(OrrKeyspace *keyspace, OrrBytes key, uint8_t flags, OrrShape shape, OrrBytes value,
+          uint32_t used)
 {
     OrrRef ref = orr_arena_alloc(&keyspace->store.arena,
                                  orr_entry_header_size(flags) + key.size + value.size);
@@ -128,7 +130,7 @@ entry_new(OrrKeyspace *keyspace, OrrBytes key, uint8_t flags, OrrShape shape, Or
 
     orr_entry_set_header(entry, flags, key.size, value.size, shape.expire_ms);
     entry->version = shape.version;
-    entry->used = keyspace->access_clock;
+    entry->used = used;
     if (key.size > 0) {
         memcpy(bytes, key.data, key.size);
     }
@@ -158,7 +160,7 @@ write_in_place(OrrKeyspace *keyspace, OrrEntry *entry, uint8_t flags, OrrShape s
     }
     orr_entry_set_header(entry, flags, key_size, value.size, shape.expire_ms);
     entry->version = shape.version;
-    entry->used = keyspace->access_clock;
+    entry->used = orr_access_again(keyspace, entry->used);
 }
 
 static uint8_t
@@ -182,7 +184,9 @@ orr_cell_write(OrrKeyspace *keyspace, OrrTable *table, OrrCell *cell, OrrShape s
         return;
     }
 
-    OrrRef ref = entry_new(keyspace, cell->key, flags, shape, value);
+    uint32_t used =
+        old == NULL ? orr_access_first(keyspace) : orr_access_again(keyspace, old->used);
+    OrrRef ref = entry_new(keyspace, cell->key, flags, shape, value, used);
 
     if (old != NULL) {
         OrrRef *place = &cell->spot.bucket->refs[cell->spot.index];
@@ -439,9 +443,7 @@ orr_keyspace_read(OrrKeyspace *keyspace, uint16_t slot, OrrBytes key, int64_t wa
     if (entry == NULL) {
         return ORR_NOT_FOUND;
     }
-    if (keyspace->access_clock != 0) {
-        entry->used = keyspace->access_clock;
-    }
+    entry->used = orr_access_again(keyspace, entry->used);
     orr_entry_describe(entry, slot, value);
     return ORR_OK;
 }
@@ -559,20 +561,23 @@ orr_keyspace_count_deleted(const OrrKeyspace *keyspace)
     return keyspace->deleted;
 }
 
-void
-orr_keyspace_set_access_clock(OrrKeyspace *keyspace, uint32_t clock)
+/* What is not in the arena. */
+static size_t
+memory_beside(const OrrKeyspace *keyspace)
 {
-    keyspace->access_clock = clock;
+    return sizeof *keyspace + keyspace->page_count * sizeof(OrrSlotPage) +
+           keyspace->garbage_room * sizeof(OrrGarbage) + keyspace->expired_keys_room +
+           keyspace->expired_room * sizeof(OrrExpired) + keyspace->scratch_room;
+}
+
+size_t
+orr_keyspace_used(const OrrKeyspace *keyspace)
+{
+    return memory_beside(keyspace) + orr_arena_used(&keyspace->store.arena);
 }
 
 size_t
 orr_keyspace_memory(const OrrKeyspace *keyspace)
 {
-    size_t size = sizeof *keyspace + orr_arena_memory(&keyspace->store.arena);
-
-    for (size_t i = 0; i < ORR_SLOT_PAGES; i++) {
-        size += keyspace->pages[i] != NULL ? sizeof(OrrSlotPage) : 0;
-    }
-    return size + keyspace->garbage_room * sizeof(OrrGarbage) + keyspace->expired_keys_room +
-           keyspace->expired_room * sizeof(OrrExpired) + keyspace->scratch_room;
+    return memory_beside(keyspace) + orr_arena_memory(&keyspace->store.arena);
 }

@@ -2,11 +2,11 @@
 
 #include <glib.h>
 
-/* Each bucket says, in units of 1.024 s and modulo 2^15 of them (9.3 hours), when the first of
+/* Each bucket says, in units of 0.256 s and modulo 2^15 of them (2.3 hours), when the first of
  * its entries expires, so that a sweep touches only buckets, and of them only those with a live
  * expiry. What lies further off than a window is noted as the window's end and looked at again
  * then. */
-#define UNIT_SHIFT 10u
+#define UNIT_SHIFT 8u
 #define UNITS_MASK 0x7fffu
 #define WINDOW_MS (INT64_C(14000) << UNIT_SHIFT) /* less than half of 2^15 units */
 #define JUMP_MS (INT64_C(1000) << UNIT_SHIFT)    /* of the wall clock, between two steps */
@@ -126,6 +126,7 @@ next_slot(OrrKeyspace *keyspace)
 {
     keyspace->sweep_slot = (keyspace->sweep_slot + 1) % ORR_KEYSPACE_SLOTS;
     keyspace->sweep_position = 0;
+    keyspace->sweep_rounds += keyspace->sweep_slot == 0;
     keyspace->sweep_blind -= keyspace->sweep_blind > 0;
 }
 
@@ -183,4 +184,10 @@ orr_keyspace_expire_step(OrrKeyspace *keyspace, int64_t wall_ms, size_t budget,
         visit(&record, context);
     }
     return count;
+}
+
+uint64_t
+orr_keyspace_expire_rounds(const OrrKeyspace *keyspace)
+{
+    return keyspace->sweep_rounds;
 }

@@ -34,16 +34,28 @@ typedef struct OrrExpired {
     uint16_t slot;
 } OrrExpired;
 
+/* A key that may be given up, as it was when it was drawn. */
+typedef struct OrrCandidate {
+    uint64_t score;
+    uint64_t hash;
+    uint32_t used;
+    uint16_t slot;
+} OrrCandidate;
+#define ORR_EVICTION_POOL 16u
+
 struct OrrKeyspace {
     OrrStore store;
     OrrSlotPage *pages[ORR_SLOT_PAGES]; /* made when a slot of theirs is first written */
+    size_t page_count;
     uint32_t page_live[ORR_SLOT_PAGES];
     uint32_t page_expiring[ORR_SLOT_PAGES];
     size_t live;
     size_t deleted;
     size_t expiring;
     OrrVersion version;
+    OrrAccess access;
     uint32_t access_clock;
+    uint32_t access_coin;
     bool keep_deleted;
 
     OrrGarbage *garbage;
@@ -52,7 +64,8 @@ struct OrrKeyspace {
 
     uint32_t sweep_slot;
     uint64_t sweep_position;
-    int64_t sweep_ms;     /* wall clock of the last step; 0: none yet */
+    int64_t sweep_ms; /* wall clock of the last step; 0: none yet */
+    uint64_t sweep_rounds;
     uint32_t sweep_blind; /* slots still to be swept without believing `due` */
     OrrExpired *expired;
     size_t expired_count;
@@ -60,6 +73,10 @@ struct OrrKeyspace {
     uint8_t *expired_keys;
     size_t expired_keys_size;
     size_t expired_keys_room;
+
+    OrrCandidate pool[ORR_EVICTION_POOL]; /* the best to be given up last */
+    size_t pool_count;
+    OrrEviction pool_policy;
 
     uint8_t *scratch; /* fields of a small hash while they are changed; keys of a purge */
     size_t scratch_room;
@@ -103,6 +120,11 @@ void orr_entry_describe(const OrrEntry *entry, uint16_t slot, OrrValue *value);
 /* At least `size` bytes. */
 uint8_t *orr_keyspace_scratch(OrrKeyspace *keyspace, size_t size);
 bool orr_entry_expired(const OrrEntry *entry, int64_t wall_ms);
+
+/* keyspace_access.c */
+/* The mark of a key that is new, and of one that is used again. */
+uint32_t orr_access_first(const OrrKeyspace *keyspace);
+uint32_t orr_access_again(OrrKeyspace *keyspace, uint32_t mark);
 
 /* keyspace_hash.c */
 #define ORR_SMALL_HASH_MAX ORR_ARENA_BLOCK_MAX /* bytes of the whole entry */

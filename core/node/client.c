@@ -256,8 +256,7 @@ may_write(OrrNode *node, const OrrCommandContext *context)
         orr_reply_error(node->reply, "NOREPLICAS Not enough good replicas to write.");
         return false;
     }
-    if ((context->command->flags & ORR_COMMAND_DENYOOM) != 0 && settings->maxmemory > 0 &&
-        orr_keyspace_memory(node->keyspace) > settings->maxmemory) {
+    if ((context->command->flags & ORR_COMMAND_DENYOOM) != 0 && !orr_node_make_room(node)) {
         orr_reply_error(node->reply, "OOM command not allowed when used memory > 'maxmemory'.");
         return false;
     }

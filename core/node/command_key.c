@@ -231,6 +231,19 @@ peek(OrrCommandContext *context, OrrValue *value)
 }
 
 static void
+reply_frequency(OrrCommandContext *context, const OrrValue *value)
+{
+    if (orr_keyspace_access(context->keyspace) != ORR_ACCESS_FREQUENCY) {
+        orr_reply_error(context->reply,
+                        "ERR An LFU maxmemory policy is not selected, access frequency not "
+                        "tracked. Please note that when switching between policies at "
+                        "runtime LRU and LFU data will take some time to adjust.");
+        return;
+    }
+    orr_reply_integer(context->reply, orr_keyspace_frequency(context->keyspace, value));
+}
+
+static void
 run_object(OrrCommandContext *context)
 {
     OrrBytes what = context->args[1];
@@ -249,17 +262,12 @@ run_object(OrrCommandContext *context)
         }
     } else if (has_key && orr_arg_is(what, "idletime")) {
         if (peek(context, &value)) {
-            int64_t now_s = context->wall_ms / 1000;
-
             orr_reply_integer(context->reply,
-                              value.used == 0 ? 0 : MAX(now_s - (int64_t)value.used, 0));
+                              orr_keyspace_idle_ms(context->keyspace, &value) / 1000);
         }
     } else if (has_key && orr_arg_is(what, "freq")) {
         if (peek(context, &value)) {
-            orr_reply_error(context->reply,
-                            "ERR An LFU maxmemory policy is not selected, access frequency not "
-                            "tracked. Please note that when switching between policies at "
-                            "runtime LRU and LFU data will take some time to adjust.");
+            reply_frequency(context, &value);
         }
     } else {
         orr_reply_error_about(context->reply,

@@ -9,6 +9,8 @@
  *   client.c      connections and requests: where a command may run, and running it
  *   pipeline.c    the commands of one piece of a client's stream, understood together
  *   write.c       a write's way: version, keyspace, log, replicas; data files
+ *   expiry.c      keys whose time has come
+ *   evict.c       keys that are given up for room
  *   view.c        what checks and operators see
  *   command_*.c   commands
  */
@@ -128,6 +130,9 @@ struct OrrNode {
     OrrReplication *replication;
     OrrLog *log;
     OrrTime sync_at;
+    OrrTime expiry_at;       /* when the next part of a sweep for expired keys is due */
+    OrrTime expiry_began_at; /* of the sweep under way */
+    OrrTime evict_at;        /* ORR_NEVER: there is room */
     uint64_t snapshot_op;
     uint64_t log_op;      /* the last write of the log that is under way and wants an answer */
     bool log_restart_due; /* the log's file cannot be written to any more */
@@ -156,6 +161,8 @@ struct OrrNode {
     OrrTime refused_traced_at;
     uint64_t commands_processed;
     uint64_t connections_received;
+    uint64_t keys_expired;
+    uint64_t keys_evicted;
 };
 
 static inline OrrMember *
@@ -237,6 +244,18 @@ void orr_node_data_time(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_data_deadline(const OrrNode *node);
 void orr_node_new_replication(OrrNode *node);
 void orr_node_sync_data_view(OrrNode *node);
+
+/* expiry.c */
+void orr_node_expiry_time(OrrNode *node);
+OrrTime orr_node_expiry_deadline(const OrrNode *node);
+
+/* evict.c */
+/* Gives keys up by the policy until a command may have more memory. False: it may not. */
+bool orr_node_make_room(OrrNode *node);
+/* Marks of use from now on are of this time, and of the kind that the policy wants. */
+void orr_node_mark_use(OrrNode *node);
+void orr_node_evict_time(OrrNode *node);
+OrrTime orr_node_evict_deadline(const OrrNode *node);
 
 /* client.c */
 OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);

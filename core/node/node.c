@@ -39,6 +39,7 @@ orr_node_new(const OrrNodeConfig *config)
     node->housekeeping_at = ORR_NEVER;
     node->config_at = ORR_NEVER;
     node->sync_at = ORR_NEVER;
+    node->evict_at = ORR_NEVER;
     return node;
 }
 
@@ -567,6 +568,9 @@ orr_node_step(OrrNode *node, OrrNow now, const OrrEvent *event, OrrEffects *out)
     }
     if (node->fence == ORR_FENCE_NONE && node->life == ORR_LIFE_UP) {
         orr_node_update_fence(node, out); /* a host may have slept past the end of the lease */
+    }
+    if (node->keyspace != NULL) {
+        orr_node_mark_use(node);
     }
     status = dispatch(node, event, out);
     if (node->life == ORR_LIFE_UP && status != ORR_REFUSED && status != ORR_MALFORMED) {

@@ -255,24 +255,11 @@ rotate_or_snapshot(OrrNode *node, OrrEffects *out)
     }
 }
 
-static void
-expire(const OrrRecord *record, void *context)
-{
-    OrrNode *node = context;
-    OrrRecord gone = *record;
-
-    orr_node_write(node, &gone, node->out);
-}
-
-/* Once a second: the log is synced, and expired keys are deleted by their primary. */
+/* Once a second the log is synced. */
 static void
 each_second(OrrNode *node, OrrEffects *out)
 {
     node->sync_at = node->now.mono_ns + ORR_NS_PER_S;
-    if (node->fence == ORR_FENCE_NONE && orr_keyspace_count_expiring(node->keyspace) > 0) {
-        (void)orr_keyspace_expire_step(node->keyspace, node->context.cluster_ms, 1000, expire,
-                                       node);
-    }
     if (node->config.settings.appendfsync == ORR_APPENDFSYNC_EVERYSEC &&
         orr_log_dirty(node->log)) {
         uint64_t op = orr_gate_next_op(node->gate);
@@ -293,6 +280,8 @@ orr_node_data_time(OrrNode *node, OrrEffects *out)
     if (node->now.mono_ns >= node->sync_at) {
         each_second(node, out);
     }
+    orr_node_expiry_time(node);
+    orr_node_evict_time(node);
     rotate_or_snapshot(node, out);
     (void)orr_keyspace_step(node->keyspace, 1000);
 }
@@ -302,6 +291,8 @@ orr_node_data_deadline(const OrrNode *node)
 {
     OrrTime deadline = MIN(node->sync_at, orr_replication_deadline(node->replication));
 
+    deadline = MIN(deadline, orr_node_expiry_deadline(node));
+    deadline = MIN(deadline, orr_node_evict_deadline(node));
     if (orr_log_snapshotting(node->log) && node->snapshot_op == 0) {
         deadline = MIN(deadline, node->now.mono_ns + ORR_NS_PER_MS);
     }

@@ -12,6 +12,8 @@
  * return does not depend on the history of the table, and a cursor survives growth: whatever
  * was there all the time is returned exactly once.
  *
+ * Eviction: the node asks for a victim and deletes it by a record, as any other key.
+ *
  * Expiry: an expired key is absent for every reader that tells the time, and stays in memory
  * until a DELETE record for it is applied; orr_keyspace_expire_step() finds such keys.
  *
@@ -23,6 +25,7 @@
 
 #include <orrery/record.h>
 #include <orrery/rng.h>
+#include <orrery/settings.h>
 #include <orrery/types.h>
 
 ORR_BEGIN_DECLS
@@ -44,7 +47,7 @@ typedef struct OrrValue {
     OrrBytes key;       /* the key, or the field's name in scans of fields */
     OrrBytes value;     /* of a string or a field */
     size_t field_count; /* of a hash */
-    uint32_t used;      /* access clock when last read or written; see set_access_clock */
+    uint32_t used;      /* its mark; see orr_keyspace_set_access() */
     uint16_t slot;
 } OrrValue;
 
@@ -178,10 +181,38 @@ ORR_API uint64_t orr_keyspace_purge_deleted(OrrKeyspace *keyspace, OrrVersion ve
  * none is due. */
 ORR_API size_t orr_keyspace_expire_step(OrrKeyspace *keyspace, int64_t wall_ms, size_t budget,
                                         OrrRecordFunc visit, void *context);
+/* How many times it has been through all slots: who has expired for a quarter of a second when
+ * a round begins is found by its end. */
+ORR_API uint64_t orr_keyspace_expire_rounds(const OrrKeyspace *keyspace);
 
-/* Marks keys with `clock` when they are written, and by orr_keyspace_read(); 0, as at first:
- * no marks. For OBJECT IDLETIME and for eviction. */
-ORR_API void orr_keyspace_set_access_clock(OrrKeyspace *keyspace, uint32_t clock);
+/* How keys are marked when they are written, and by orr_keyspace_read(). */
+typedef enum OrrAccess {
+    ORR_ACCESS_NONE,
+    ORR_ACCESS_TIME,      /* with the clock, for LRU */
+    ORR_ACCESS_FREQUENCY, /* with a counter that time wears off, for LFU */
+} OrrAccess;
+
+#define ORR_ACCESS_TICK_MS 16 /* of the clock, which may pass its end */
+
+/* NONE and 0 at first. Marks of one kind mean little to the other: after a change they take
+ * some time to adjust. */
+ORR_API void orr_keyspace_set_access(OrrKeyspace *keyspace, OrrAccess access, uint32_t clock);
+ORR_API OrrAccess orr_keyspace_access(const OrrKeyspace *keyspace);
+/* How long ago a key was used, with ORR_ACCESS_TIME; else 0. */
+ORR_API int64_t orr_keyspace_idle_ms(const OrrKeyspace *keyspace, const OrrValue *value);
+/* How often, 0 to 255 on a scale that is about logarithmic, with ORR_ACCESS_FREQUENCY; else 0.
+ */
+ORR_API unsigned orr_keyspace_frequency(const OrrKeyspace *keyspace, const OrrValue *value);
+
+/* The key to give up next by a policy, after a look at `samples` keys or a few more; it stays
+ * until a DELETE for it is applied. The LRU policies want marks of ORR_ACCESS_TIME, the LFU
+ * ones of ORR_ACCESS_FREQUENCY. About a microsecond.
+ *
+ * ORR_OK
+ * ORR_NOT_FOUND  the policy gives up nothing that is there
+ */
+ORR_API OrrStatus orr_keyspace_victim(OrrKeyspace *keyspace, OrrEviction policy, size_t samples,
+                                      OrrRng *rng, OrrValue *victim);
 
 /* A hash of all live keys, fields, values, expiries and versions of a slot that does not depend
  * on order or history: equal data, equal digest, on every node and with every seed. O(keys). */
@@ -189,7 +220,9 @@ ORR_API uint64_t orr_keyspace_slot_digest(const OrrKeyspace *keyspace, uint16_t 
 /* The same over all slots. */
 ORR_API uint64_t orr_keyspace_digest(const OrrKeyspace *keyspace);
 
-/* Bytes in use, tables included. */
+/* Bytes that keys, values and tables take; what `maxmemory` bounds. */
+ORR_API size_t orr_keyspace_used(const OrrKeyspace *keyspace);
+/* The same with what is free in the pages they lie in: what the kernel sees. */
 ORR_API size_t orr_keyspace_memory(const OrrKeyspace *keyspace);
 /* Bytes that one key takes, with its share of the table; 0 if absent. */
 ORR_API size_t orr_keyspace_key_memory(const OrrKeyspace *keyspace, uint16_t slot,
