@@ -19,6 +19,8 @@ orr_bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count)
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
 typedef uint64_t Lanes __attribute__((vector_size(8 * LANES)));
 
 /* One text, compiled twice: with what AVX2 has and with what AVX-512 has. Macros, for vectors
@@ -40,9 +42,10 @@ typedef uint64_t Lanes __attribute__((vector_size(8 * LANES)));
 #define LOAD(lanes, from) memcpy(&(lanes), (from), sizeof(lanes))
 
 /* Eight nodes at a time for one key, twice over, so that one comparison need not wait for the
- * other; then the winners of the lanes. The padding ties with node 0 and so never wins. */
-__attribute__((always_inline)) static inline Bid
-highest_of_lanes(uint64_t key, const uint64_t *nodes, size_t padded)
+ * other; the winners of the lanes. The padding ties with node 0 and so never wins. */
+__attribute__((always_inline)) static inline void
+highest_of_lanes(uint64_t key, const uint64_t *nodes, size_t padded, uint64_t *bids,
+                 uint64_t *indices)
 {
     Lanes of0 = {0, 1, 2, 3, 4, 5, 6, 7};
     Lanes of1 = of0 + LANES;
@@ -76,14 +79,8 @@ highest_of_lanes(uint64_t key, const uint64_t *nodes, size_t padded)
         (Lanes)(best1 > best0) | ((Lanes)(best1 == best0) & (Lanes)(index1 < index0));
     best0 = (best1 & second) | (best0 & ~second);
     index0 = (index1 & second) | (index0 & ~second);
-    Bid winner = {best0[0], index0[0]};
-    for (unsigned lane = 1; lane < LANES; lane++) {
-        bool higher = best0[lane] > winner.bid ||
-                      (best0[lane] == winner.bid && index0[lane] < winner.index);
-        winner.bid = higher ? best0[lane] : winner.bid;
-        winner.index = higher ? index0[lane] : winner.index;
-    }
-    return winner;
+    memcpy(bids, &best0, sizeof best0);
+    memcpy(indices, &index0, sizeof index0);
 }
 
 /* One node at a time for sixteen keys. */
@@ -120,10 +117,24 @@ highest_for_lanes(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid
 #define AVX2 __attribute__((target("avx2"))) static
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl"))) static
 
+/* Of the winners of the lanes. Whose bid is how high cannot be predicted: no branches. */
 AVX2 Bid
 highest_avx2(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, orr_bids_padded(count));
+    uint64_t bids[LANES];
+    uint64_t indices[LANES];
+
+    highest_of_lanes(key, nodes, orr_bids_padded(count), bids, indices);
+    Bid winner = {bids[0], indices[0]};
+    for (unsigned lane = 1; lane < LANES; lane++) {
+        uint64_t higher =
+            0 - (uint64_t)((bids[lane] > winner.bid) |
+                           ((bids[lane] == winner.bid) & (indices[lane] < winner.index)));
+
+        winner.bid ^= (winner.bid ^ bids[lane]) & higher;
+        winner.index ^= (winner.index ^ indices[lane]) & higher;
+    }
+    return winner;
 }
 
 AVX2 void
@@ -132,10 +143,46 @@ highest_for_avx2(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid 
     highest_for_lanes(keys, nodes, count, bids);
 }
 
+AVX512 __m512i
+bids_of(uint64_t key, const uint64_t *nodes)
+{
+    __m512i x = _mm512_xor_si512(_mm512_set1_epi64((int64_t)key), _mm512_loadu_si512(nodes));
+
+    x = _mm512_xor_si512(x, _mm512_srli_epi64(x, 12));
+    x = _mm512_xor_si512(x, _mm512_slli_epi64(x, 25));
+    x = _mm512_xor_si512(x, _mm512_srli_epi64(x, 27));
+    return _mm512_mullo_epi64(x, _mm512_set1_epi64(INT64_C(0x2545f4914f6cdd1d)));
+}
+
+/* Of sixteen nodes the earliest with the highest bid is the lowest bit of a mask. */
+AVX512 Bid
+highest_of_sixteen(uint64_t key, const uint64_t *nodes)
+{
+    __m512i low = bids_of(key, nodes);
+    __m512i high = bids_of(key, nodes + LANES);
+    uint64_t highest = (uint64_t)_mm512_reduce_max_epu64(_mm512_max_epu64(low, high));
+    __m512i all = _mm512_set1_epi64((int64_t)highest);
+    unsigned equal = _mm512_cmpeq_epi64_mask(low, all) |
+                     (unsigned)_mm512_cmpeq_epi64_mask(high, all) << LANES;
+
+    return (Bid){highest, (unsigned)__builtin_ctz(equal)};
+}
+
 AVX512 Bid
 highest_avx512(uint64_t key, const uint64_t *nodes, size_t count)
 {
-    return highest_of_lanes(key, nodes, orr_bids_padded(count));
+    uint64_t lanes[2][LANES];
+
+    if (count <= BIDS_PAD) {
+        return highest_of_sixteen(key, nodes);
+    }
+
+    highest_of_lanes(key, nodes, orr_bids_padded(count), lanes[0], lanes[1]);
+    __m512i bids = _mm512_loadu_si512(lanes[0]);
+    __m512i indices = _mm512_loadu_si512(lanes[1]);
+    uint64_t highest = (uint64_t)_mm512_reduce_max_epu64(bids);
+    __mmask8 equal = _mm512_cmpeq_epi64_mask(bids, _mm512_set1_epi64((int64_t)highest));
+    return (Bid){highest, (uint64_t)_mm512_mask_reduce_min_epu64(equal, indices)};
 }
 
 AVX512 void

@@ -128,7 +128,7 @@ print_columns(const Table *table, const SimFigures *figures, size_t count)
         fprintf(table->out, "%16s", "by requests");
     }
     if (changes > 0) {
-        fprintf(table->out, "%*s", width, "keys moved, %");
+        fprintf(table->out, "%*s", width, width > 14 ? "keys moved, %" : "moved, %");
     }
     fprintf(table->out, "%s\n%-20s%7s%6s%8s%7s%7s",
             table->timed ? "       lookup, ns  build   memory" : "", "", "CV", "+-", "law",
