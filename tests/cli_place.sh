@@ -70,6 +70,19 @@ awk -F'\t' 'NR == FNR { was[$1] = $2; next }
     $2 == "b" || $2 == "d" || (was[$1] != $2 && was[$1] !~ /[bd]/) { exit 1 }' before after ||
     fail 'remove moves more than it must'
 
+# a node file from elsewhere: a byte order mark, CRLF, tabs, comments, IPv6 addresses
+printf '\357\273\277# servers\r\n\r\na:80\t2\tz1\r\n  ::1   1 z2  # tail\r\n[::1]:80\r\nrack#7' > foreign
+"$orrery" place -n foreign -r 9 key | tr '\t' '\n' | sed 1d | LC_ALL=C sort > got
+printf '::1\n[::1]:80\na:80\nrack#7\n' > wanted
+same 'a foreign node file' wanted got
+expect 'a port alone' 65 'bad:1:1: a port without a name' sh -c "echo :80 > bad; '$orrery' place -n bad x"
+
+# a key of ten million bytes, through a pipe
+for algorithm in $("$orrery" place --list | cut -d' ' -f1); do
+    head -c 10000000 /dev/zero | tr '\0' x | "$orrery" place -a "$algorithm" -n nodes | cut -f2 > got
+    grep -qx '[a-e]' got || fail "$algorithm: a long key"
+done
+
 # refusals
 expect 'no such file' 66 'missing' "$orrery" place -n missing x
 printf 'a\nb -3\n' > bad

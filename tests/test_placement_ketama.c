@@ -7,7 +7,7 @@
 #include <libmemcached/memcached.h>
 #endif
 
-#define SERVERS_MAX 99u /* libmemcached aborts from 101 on */
+#define SERVERS_MAX 100u /* libmemcached aborts from 101 on */
 
 typedef struct Server {
     char host[24];
@@ -18,14 +18,17 @@ typedef struct Server {
 static unsigned
 draw_servers(OrrRng *rng, Server *servers)
 {
-    unsigned count = 1 + (unsigned)orr_rng_below(rng, SERVERS_MAX);
+    static const char *const names[] = {"cache%u.example", "10.0.7.%u", "10.0.7.%u",
+                                        "2001:db8::%x",    "a:%u",      "h%u"};
+    /* one server alone, few, and as many as libmemcached bears */
+    unsigned count = 1 + (unsigned)orr_rng_below(rng, 1u << orr_rng_below(rng, 8));
     bool equal = orr_rng_below(rng, 3) == 0;
     bool standard_port = orr_rng_below(rng, 2) == 0;
 
+    count = count < SERVERS_MAX ? count : SERVERS_MAX;
     for (unsigned i = 0; i < count; i++) {
         Server *server = &servers[i];
-        snprintf(server->host, sizeof server->host,
-                 i % 3 == 0 ? "cache%u.example" : "10.0.7.%u", i);
+        snprintf(server->host, sizeof server->host, names[orr_rng_below(rng, 6)], i);
         server->port =
             standard_port && i % 4 != 1 ? 11211 : (uint16_t)(1024 + orr_rng_below(rng, 50000));
         server->weight = equal ? 7 : 1 + (uint32_t)orr_rng_below(rng, 1u << (1 + i % 20));

@@ -126,7 +126,7 @@ parse_name(const Place *place, const Field *name, size_t *name_size, uint16_t *p
     if (!check_bytes(place, name, error)) {
         return false;
     }
-    if (at == 0) {
+    if (at == 0 && memchr(colon + 1, ':', name->size - 1) == NULL) { /* "::1" is an address */
         return refuse(error, place, name->column, "a port without a name before it");
     }
     if (name->begin[0] == '[' && bracket != NULL) {
@@ -271,6 +271,10 @@ sim_roster_parse(const char *path, const char *text, size_t size, GError **error
     SimRoster *roster;
 
     g_array_set_clear_func(members, member_clear);
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* some editors put a mark first */
+        text += 3;
+        size -= 3;
+    }
     if (!parse_lines(path, text, size, members, error)) {
         g_array_unref(members);
         return NULL;
