@@ -1,7 +1,5 @@
 #include "check_state.h"
 
-#include <orrery/keyspace.h>
-
 #include "judge.h"
 
 typedef struct Why {
@@ -261,7 +259,7 @@ find_member(SimWorld *world, uint32_t viewer, uint32_t node, OrrMemberView *memb
 {
     const OrrId *id = sim_roster_id(world->names, SIM_ROSTER_NODE, node);
 
-    for (size_t i = 0; orr_node_member(world->hosts[viewer].node, i, member) == ORR_OK; i++) {
+    for (size_t i = 0; sim_host_member(&world->hosts[viewer], i, member) == ORR_OK; i++) {
         if (orr_id_equal(&member->id, id)) {
             return true;
         }
@@ -335,8 +333,8 @@ members_exactly(SimWorld *world, const SimSentence *check, const Why *why)
         OrrMemberView member;
         guint seen = 0;
 
-        for (size_t k = 0;
-             fine && orr_node_member(world->hosts[viewer].node, k, &member) == ORR_OK; k++) {
+        for (size_t k = 0; fine && sim_host_member(&world->hosts[viewer], k, &member) == ORR_OK;
+             k++) {
             uint32_t node = sim_roster_index(world->names, SIM_ROSTER_NODE, &member.id);
 
             if (member.state == ORR_MEMBER_FORGOTTEN) {
@@ -402,12 +400,12 @@ owns_no_slot(SimWorld *world, uint32_t node, const Why *why)
         }
         shard = sim_roster_index(world->names, SIM_ROSTER_SHARD, &view->shard);
         if (i == node && view->role == ORR_ROLE_PRIMARY &&
-            orr_slotmap_count(orr_node_slotmap(world->hosts[i].node), &view->shard) > 0) {
+            orr_slotmap_count(sim_host_slotmap(&world->hosts[i]), &view->shard) > 0) {
             return no(why, "it believes that it owns some");
         }
         if (shard != SIM_ROSTER_NONE &&
             orr_id_equal(&view->primary, sim_roster_id(world->names, SIM_ROSTER_NODE, node)) &&
-            orr_slotmap_count(orr_node_slotmap(world->hosts[i].node), &view->shard) > 0) {
+            orr_slotmap_count(sim_host_slotmap(&world->hosts[i]), &view->shard) > 0) {
             return no(why, "%s believes that it owns some", name_of(world, i));
         }
     }
@@ -494,8 +492,7 @@ has_converged(SimWorld *world, SimHost *replica, SimHost *primary, const Why *wh
         (replica->compared_ns >= 0 && world->now_ns - replica->compared_ns < COMPARE_NS)) {
         return true;
     }
-    if (orr_keyspace_digest(orr_node_keyspace(replica->node)) !=
-        orr_keyspace_digest(orr_node_keyspace(primary->node))) {
+    if (!sim_host_same_data(replica, primary)) {
         return no(why, "%s and %s hold different data", replica->spec->name,
                   primary->spec->name);
     }

@@ -1,5 +1,6 @@
 /* The router of one client and its connections. */
 #include "client_state.h"
+#include "live.h"
 
 #include <glib.h>
 
@@ -135,8 +136,11 @@ connect_peer(SimWorld *world, SimClient *client, const OrrRouterEffect *effect)
         return;
     }
     peer->connection =
-        sim_network_connect(world->network, world->now_ns,
-                            world->clients->places[client->place].endpoint, host->endpoint);
+        world->live != NULL
+            ? sim_live_connect(world, world->clients->places[client->place].endpoint, host)
+            : sim_network_connect(world->network, world->now_ns,
+                                  world->clients->places[client->place].endpoint,
+                                  host->endpoint);
     route = g_new(SimRoute, 1);
     *route = (SimRoute){client->index, effect->node};
     key = g_new(SimConnection, 1);
@@ -155,14 +159,19 @@ perform(SimWorld *world, SimClient *client, const OrrRouterEffect *effect)
         break;
     case ORR_ROUTER_CLOSE:
         peer = peer_of(client, effect->node);
-        if (peer->connection != 0) {
+        if (peer->connection != 0 && world->live != NULL) {
+            sim_live_close(world, peer->connection);
+            drop_connection(world, peer);
+        } else if (peer->connection != 0) {
             sim_network_close(world->network, world->now_ns, peer->connection, SIM_END_CLIENT);
             drop_connection(world, peer);
         }
         break;
     case ORR_ROUTER_SEND:
         peer = peer_of(client, effect->node);
-        if (peer->connection != 0) {
+        if (peer->connection != 0 && world->live != NULL) {
+            sim_live_write(world, peer->connection, effect->bytes);
+        } else if (peer->connection != 0) {
             (void)sim_network_write(world->network, world->now_ns, peer->connection,
                                     SIM_END_CLIENT, effect->bytes);
         }

@@ -79,13 +79,15 @@ append_quoted(GString *text, const char *word)
 }
 
 char *
-sim_repeat_command(const char *path, uint64_t seed, const SimOverrides *overrides)
+sim_repeat_command(const char *path, uint64_t seed, const SimOverrides *overrides,
+                   const char *live)
 {
     GString *text = g_string_new(NULL);
     const char *program = g_get_prgname(); /* as it was called: the line can be pasted */
 
     append_quoted(text, program == NULL ? "orrery" : program);
-    g_string_append_printf(text, " run --seed %" G_GUINT64_FORMAT, seed);
+    g_string_append_printf(text, " run%s --seed %" G_GUINT64_FORMAT, live != NULL ? live : "",
+                           seed);
     for (unsigned i = 0; i < overrides->set_count; i++) {
         g_string_append(text, " --set ");
         append_quoted(text, overrides->sets[i]);

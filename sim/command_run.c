@@ -4,6 +4,7 @@
 #include "command.h"
 #include "command_common.h"
 #include "command_options.h"
+#include "live.h"
 
 const SimOption sim_run_options[] = {
     {"seed", 's', "N", "The seed; otherwise the first that the file names"},
@@ -13,6 +14,11 @@ const SimOption sim_run_options[] = {
     {"plant", 0, "NAME", "Bring a bug back (only in builds for tests)"},
     {"json", 0, NULL, "JSON Lines: events, decisions, expectations; the last is the verdict"},
     {"trace", 0, "FILE", "Write every decision of every node, a line each"},
+    {"live", 0, NULL, "Run it in real time on orreryd processes of this machine"},
+    {"daemon", 0, "PATH",
+     "With --live: the program orreryd; otherwise beside this one or in PATH"},
+    {"skip", 0, NULL,
+     "With --live: leave out what processes cannot do, instead of refusing it"},
     {"output", 'o', "DIR", "Write report, trace and history there"},
     {"quiet", 'q', NULL, "Only the verdict"},
     {"verbose", 'v', NULL, "Every decision in the timeline"},
@@ -21,6 +27,19 @@ const SimOption sim_run_options[] = {
     {"help", 'h', NULL, NULL},
     {0},
 };
+
+/* With -o, the files and logs of the nodes are kept there. */
+static SimLive *
+live_of(const SimScenario *scenario, const SimOptions *options, int *exit_code)
+{
+    const char *output = sim_options_get(options, "output");
+    g_autofree char *nodes = output != NULL ? g_build_filename(output, "nodes", NULL) : NULL;
+    SimLiveOptions live = {.daemon = sim_options_get(options, "daemon"),
+                           .directory = nodes,
+                           .skip = sim_options_has(options, "skip")};
+
+    return sim_live_new(scenario, &live, exit_code);
+}
 
 static int
 run_one(const char *path, const SimOptions *options, const SimOverrides *overrides,
@@ -44,8 +63,16 @@ run_one(const char *path, const SimOptions *options, const SimOverrides *overrid
         sim_scenario_free(scenario);
         return SIM_EXIT_USAGE;
     }
-    repeat = sim_repeat_command(path, run.seed, overrides);
+    repeat = sim_repeat_command(path, run.seed, overrides,
+                                sim_options_has(options, "live") ? " --live" : NULL);
     run.repeat = repeat;
+    if (sim_options_has(options, "live")) {
+        run.live = live_of(scenario, options, &exit_code);
+        if (run.live == NULL) {
+            sim_scenario_free(scenario);
+            return exit_code;
+        }
+    }
     exit_code = sim_run(scenario, &run, &result);
     if (run.output == SIM_OUTPUT_REPORT && run.verbosity >= 0 &&
         !sim_options_has(options, "seed") && scenario->seed_last > scenario->seed_first) {

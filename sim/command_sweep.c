@@ -86,7 +86,7 @@ clear_progress(const Show *show)
 static void
 print_failed_seed(const Show *show, const SimSweepSeed *seed)
 {
-    g_autofree char *repeat = sim_repeat_command(show->path, seed->seed, show->overrides);
+    g_autofree char *repeat = sim_repeat_command(show->path, seed->seed, show->overrides, NULL);
     const char *red = show->color ? "\033[31m" : "";
     const char *plain = show->color ? "\033[0m" : "";
 
@@ -111,7 +111,7 @@ print_failed_seed(const Show *show, const SimSweepSeed *seed)
 static void
 print_seed_json(const Show *show, const SimSweepSeed *seed)
 {
-    g_autofree char *repeat = sim_repeat_command(show->path, seed->seed, show->overrides);
+    g_autofree char *repeat = sim_repeat_command(show->path, seed->seed, show->overrides, NULL);
 
     printf("{\"type\":\"seed\",\"seed\":%" G_GUINT64_FORMAT
            ",\"exit_code\":%d,\"verdict\":\"%s\",\"digest\":\"%016" G_GINT64_MODIFIER

@@ -2,6 +2,7 @@
 
 #include "fault_state.h"
 #include "judge.h"
+#include "live.h"
 
 /* ---- what kind of thing a command is */
 
@@ -131,6 +132,7 @@ carry_out(SimWorld *world, SimStrike *strike, uint32_t action)
         sim_judge_expect(world, action);
     } else if (sim_fault_is_network(command->kind)) {
         sim_fault_strike_network(world, strike);
+        sim_live_apply_cuts(world);
     } else {
         sim_fault_strike_node(world, strike);
     }
@@ -185,6 +187,7 @@ sim_fault_undo(SimWorld *world, SimStrike *strike, const char *why)
                    strike->command->text);
     if (sim_fault_is_network(strike->command->kind)) {
         (void)sim_network_heal(world->network, world->now_ns, sim_strike_name(world, strike));
+        sim_live_apply_cuts(world);
     } else {
         sim_fault_undo_node(world, strike);
     }
@@ -236,6 +239,10 @@ strike_now(SimWorld *world, uint32_t index, uint32_t only)
 {
     const SimAction *action = &world->scenario->timeline[index];
     SimActionState *state = &world->faults->actions[index];
+
+    if (sim_live_leaves_out(world, index)) {
+        return;
+    }
     SimStrike *strike = sim_fault_strike(world, &action->command, index, only, &state->rng);
 
     sim_fault_plan_undo(world, strike, action->undone ? &action->duration : NULL);

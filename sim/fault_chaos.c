@@ -1,6 +1,7 @@
 /* Random faults on top of the timeline, and the settling at the end. */
 #include "fault_state.h"
 #include "judge.h"
+#include "live.h"
 
 static void
 plan(SimWorld *world, OrrTime at, SimFaultEvent what)
@@ -112,6 +113,9 @@ sim_chaos_next(SimWorld *world)
     if (world->faults->settled) {
         return;
     }
+    if (line != NULL && world->live != NULL && sim_live_undoable(&line->command) != NULL) {
+        line = NULL;
+    }
     if (line != NULL && (!world->scenario->chaos.keep_quorum || may_strike(world))) {
         SimStrike *strike = sim_fault_strike(world, &line->command, SIM_NONE, SIM_NONE,
                                              &world->faults->chaos_rng);
@@ -144,7 +148,7 @@ sim_chaos_settle(SimWorld *world)
         SimHost *host = &world->hosts[i];
 
         sim_host_resume(host);
-        if (host->node == NULL && host->boots > 0 && !host->left && !settle->leave_down) {
+        if (!sim_host_lives(host) && host->boots > 0 && !host->left && !settle->leave_down) {
             sim_fault_restart(world, host, host->boots);
         }
     }

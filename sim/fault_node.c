@@ -2,6 +2,7 @@
 #include "fault_state.h"
 
 #include "client.h"
+#include "live.h"
 #include "operator.h"
 #include <setting.h>
 
@@ -55,6 +56,9 @@ strike_disk(SimWorld *world, SimHost *host, const SimSentence *command, SimDiskF
 {
     SimPowerCut lose = {.mode = SIM_POWER_LOSE};
 
+    if (world->live != NULL) {
+        sim_live_wipe(host, fate);
+    }
     switch (fate) {
     case SIM_DISK_KEEP:
         sim_disk_kill(host->disk, world->now_ns);
@@ -96,6 +100,7 @@ end_process(SimWorld *world, SimStrike *strike, SimHost *host)
 {
     const SimSentence *command = strike->command;
     bool power = command->kind == SIM_COMMAND_POWER_OFF;
+    bool stop = command->kind == SIM_COMMAND_STOP;
     SimDiskFate fate = sim_sentence_has(command, SIM_PART_DISK)
                            ? (SimDiskFate)command->part[SIM_PART_DISK].choice
                            : SIM_DISK_KEEP;
@@ -103,7 +108,10 @@ end_process(SimWorld *world, SimStrike *strike, SimHost *host)
     if (power && fate == SIM_DISK_KEEP) {
         fate = SIM_DISK_LOSE_UNSYNCED;
     }
-    if (host->node != NULL) {
+    if (world->live != NULL && stop && sim_host_lives(host)) {
+        sim_live_stop(host);
+    }
+    if (sim_host_lives(host)) {
         sim_host_kill(host, power);
     }
     if (host->process == SIM_PROCESS_ABSENT) {
@@ -118,7 +126,7 @@ end_process(SimWorld *world, SimStrike *strike, SimHost *host)
 void
 sim_fault_restart(SimWorld *world, SimHost *host, uint64_t boots)
 {
-    if (host->node == NULL && host->boots == boots) {
+    if (!sim_host_lives(host) && host->boots == boots) {
         host->left = false;
         sim_story_addf(world->story, SIM_LINE_INJECTED, world->now_ns, "%s starts again",
                        host->spec->name);
@@ -147,7 +155,7 @@ start(SimWorld *world, SimStrike *strike, SimHost *host)
     const SimValue *settings = &command->part[SIM_PART_SETTINGS];
     const SimTarget *primary = sim_sentence_target(command, SIM_PART_WHOM);
 
-    if (command->kind == SIM_COMMAND_RESTART && host->node != NULL) {
+    if (command->kind == SIM_COMMAND_RESTART && sim_host_lives(host)) {
         sim_host_kill(host, false);
         sim_disk_kill(host->disk, world->now_ns);
     }
@@ -173,7 +181,7 @@ join(SimWorld *world, SimStrike *strike, SimHost *host)
     uint32_t shard =
         sim_target_shard(world, sim_sentence_target(strike->command, SIM_PART_WHOM));
 
-    if (host->node != NULL) {
+    if (sim_host_lives(host)) {
         return;
     }
     if (shard != SIM_NONE) {
@@ -188,7 +196,7 @@ leave(SimWorld *world, SimHost *host)
 {
     const char *const words[] = {"CLUSTER", "FORGET", host->spec->name};
 
-    if (host->node != NULL) {
+    if (sim_host_lives(host)) {
         sim_host_kill(host, false);
         sim_disk_kill(host->disk, world->now_ns);
     }

@@ -1,11 +1,10 @@
 #include "judge_state.h"
 
-#include <orrery/keyspace.h>
-
 #include "check_number.h"
 #include "check_state.h"
 #include "fault.h"
 #include "grammar.h"
+#include "live.h"
 
 #define POLL_NS (20 * ORR_NS_PER_MS)
 #define GUARD_POLL_NS (200 * ORR_NS_PER_MS)
@@ -96,7 +95,7 @@ init_item(SimItem *item, const SimSentence *check, const char *text, bool safety
 }
 
 static void
-init_expectation(SimItem *item, const SimExpectation *spec)
+init_expectation(SimItem *item, const SimExpectation *spec, bool live)
 {
     init_item(item, &spec->check, spec->text, spec->safety);
     item->section = spec->section;
@@ -108,6 +107,9 @@ init_expectation(SimItem *item, const SimExpectation *spec)
     }
     if (!spec->applies) {
         sim_item_decide(item, SIM_VERDICT_SKIPPED, -1, spec->condition);
+    }
+    if (live && sim_live_unseen(spec->check.kind) != NULL) {
+        sim_item_decide(item, SIM_VERDICT_SKIPPED, -1, sim_live_unseen(spec->check.kind));
     }
 }
 
@@ -145,7 +147,8 @@ sim_judge_new(SimWorld *world)
     self->items = g_new0(SimItem, scenario->expectation_count + G_N_ELEMENTS(IMPLIED) +
                                       scenario->action_count + 1);
     for (unsigned i = 0; i < scenario->expectation_count; i++) {
-        init_expectation(&self->items[self->count++], &scenario->expectations[i]);
+        init_expectation(&self->items[self->count++], &scenario->expectations[i],
+                         world->live != NULL);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(IMPLIED); i++) {
         if (!is_listed(scenario, IMPLIED[i].kind)) {
@@ -242,15 +245,15 @@ check_never_failed(SimWorld *world, SimHost *host, const OrrTrace *trace)
     }
 }
 
-static void
-check_never_emptied(SimWorld *world, SimHost *host)
+void
+sim_judge_on_keys(SimWorld *world, SimHost *host)
 {
     uint64_t keys;
 
-    if (host->node == NULL) {
+    if (!sim_host_lives(host)) {
         return;
     }
-    keys = orr_keyspace_count(orr_node_keyspace(host->node));
+    keys = sim_host_key_count(host);
     for (uint32_t i = 0; i < world->judge->count && keys == 0 && host->keys_seen > 0; i++) {
         SimItem *item = &world->judge->items[i];
         char note[SIM_NOTE_SIZE];
@@ -289,7 +292,7 @@ sim_judge_on_gone(SimWorld *world, SimHost *host)
 {
     sim_invariants_gone(world->invariants, world->now_ns, host->index);
     host->keys_seen = 0;
-    if (host->node == NULL) {
+    if (!sim_host_lives(host)) {
         sim_tally_on_gone(world, host);
     }
 }
@@ -310,7 +313,7 @@ sim_judge_on_trace(SimWorld *world, SimHost *host, const OrrTrace *trace)
     case ORR_TRACE_SYNC_FULL_BEGUN:
     case ORR_TRACE_SYNC_FULL_DONE:
     case ORR_TRACE_LEDGER_CLOSED:
-        check_never_emptied(world, host);
+        sim_judge_on_keys(world, host);
         break;
     default:
         break;
@@ -536,7 +539,7 @@ on_second(SimWorld *world)
 {
     sim_tally_on_second(world);
     for (uint32_t i = 0; i < world->host_count; i++) {
-        check_never_emptied(world, &world->hosts[i]);
+        sim_judge_on_keys(world, &world->hosts[i]);
     }
     for (uint32_t i = 0; i < world->judge->count; i++) {
         SimItem *item = &world->judge->items[i];

@@ -28,6 +28,8 @@ void sim_judge_on_event(SimWorld *world, const SimEvent *event); /* SIM_EVENT_CH
 /* An invariant does not hold: a SimViolationFunc, `context` is the world. */
 void sim_judge_on_violation(SimSentenceKind check, OrrTime at_ns, const char *text,
                             void *context);
+/* How many keys it holds has been looked at. */
+void sim_judge_on_keys(SimWorld *world, SimHost *host);
 /* A client's operation has ended: its place in the history. */
 void sim_judge_on_call(SimWorld *world, size_t op);
 /* A node's deadline has come, and comes again however often it is stepped. */

@@ -2,6 +2,7 @@
 #include "client.h"
 #include "fault.h"
 #include "judge.h"
+#include "live.h"
 
 #include <orrery/keyspace.h>
 #include <orrery/slots.h>
@@ -333,8 +334,8 @@ sim_tally_on_second(SimWorld *world)
     for (uint32_t i = 0; i < world->host_count; i++) {
         SimHost *host = &world->hosts[i];
 
-        if (host->node != NULL) {
-            uint64_t memory = orr_keyspace_memory(orr_node_keyspace(host->node));
+        if (sim_host_lives(host)) {
+            uint64_t memory = sim_host_memory(host);
 
             second.nodes++;
             host->dirty = true;
@@ -433,8 +434,8 @@ find_owners(Finals *finals)
             continue;
         }
         while (cursor < ORR_SLOT_COUNT &&
-               orr_slotmap_next(orr_node_slotmap(host->node), &cursor, ORR_SLOT_COUNT - 1,
-                                &claim) == ORR_OK) {
+               orr_slotmap_next(sim_host_slotmap(host), &cursor, ORR_SLOT_COUNT - 1, &claim) ==
+                   ORR_OK) {
             for (uint32_t slot = claim.range.first;
                  orr_id_equal(&claim.shard, &view->shard) && slot <= claim.range.last; slot++) {
                 size_t place = (size_t)host->spec->cluster * ORR_SLOT_COUNT + slot;
@@ -466,6 +467,9 @@ final_of(uint32_t key, void *context)
 
     if (owner == SIM_NONE) {
         return final;
+    }
+    if (world->live != NULL) {
+        return sim_live_final(world, owner, key);
     }
     const OrrKeyspace *keyspace = orr_node_keyspace(world->hosts[owner].node);
     int64_t wall =
@@ -531,7 +535,7 @@ sim_tally_finish(SimWorld *world)
         find_outages(world, shard);
     }
     for (uint32_t i = 0; i < world->host_count; i++) {
-        if (world->hosts[i].node != NULL) {
+        if (sim_host_lives(&world->hosts[i])) {
             sim_set_add(finals.lived, i);
             world->hosts[i].dirty = true;
         }

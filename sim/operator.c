@@ -1,5 +1,7 @@
 #include "operator.h"
 
+#include "live.h"
+
 #include <glib.h>
 
 static void
@@ -11,6 +13,10 @@ append_word(GString *text, const char *word)
 static void
 deliver(SimHost *host, const GString *text)
 {
+    if (host->world->live != NULL) {
+        sim_live_operator(host, orr_bytes(text->str, text->len));
+        return;
+    }
     uint64_t client = SIM_OPERATOR_FIRST + host->world->operators++;
     OrrEvent up = {.type = ORR_EVENT_LINK,
                    .link = {.state = ORR_LINK_CLIENT_UP, .client = client}};

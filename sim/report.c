@@ -1,5 +1,6 @@
 #include "report.h"
 #include "client.h"
+#include "live.h"
 
 #include <glib.h>
 #include <inttypes.h>
@@ -73,6 +74,9 @@ print_head(FILE *out, const SimWorld *world, const SimReportFacts *facts)
             settings->voters == ORR_VOTERS_ALL ? "all" : "primaries",
             settings->replication == ORR_REPLICATION_ASYNC ? "async" : "cache",
             (double)settings->node_timeout_ns / 1e9);
+    if (world->live != NULL) {
+        sim_live_notes(world->live, out);
+    }
     if (scenario->shows != NULL) {
         fprintf(out, "%s%s%s\n", paint(color, SIM_COLOR_DIM), scenario->shows,
                 paint(color, SIM_COLOR_OFF));

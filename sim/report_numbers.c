@@ -122,6 +122,11 @@ sim_report_numbers(FILE *out, SimWorld *world, const SimReportFacts *facts)
     print_operations(out, world);
     print_writes(out, world);
     print_outages(out, world);
+    if (world->live != NULL) {
+        fprintf(out, "  real time    %.3f s, %.3f s of it to form\n", result->real_s,
+                (double)world->origin_ns / 1e9);
+        return;
+    }
     print_traffic(out, world);
     fprintf(out,
             "  simulated    %.3f s (%.3f s of it to form) in %.3f s: %.0f x real time, %" PRIu64

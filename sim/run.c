@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "live.h"
 #include "report.h"
 #include "world.h"
 
@@ -82,7 +83,7 @@ run_to_end(SimWorld *world, bool progress)
     gint64 begun = g_get_monotonic_time();
     gint64 told = begun;
 
-    while (sim_world_step(world)) {
+    while (world->live != NULL ? sim_live_step(world) : sim_world_step(world)) {
         if (progress && world->events % PROGRESS_EVENTS == 0) {
             gint64 now = g_get_monotonic_time();
 
@@ -155,7 +156,8 @@ int
 sim_run(const SimScenario *scenario, const SimRunOptions *options, SimRunResult *result)
 {
     Files files = open_files(options);
-    SimWorldOptions world_options = {.seed = options->seed, .trace = files.trace};
+    SimWorldOptions world_options = {
+        .seed = options->seed, .trace = files.trace, .live = options->live};
     SimWorld *world;
     SimJson json = {NULL, {NULL, NULL}};
 
@@ -173,13 +175,20 @@ sim_run(const SimScenario *scenario, const SimRunOptions *options, SimRunResult 
         sim_story_listen(world->story, sim_json_on_story, &json);
     }
     result->real_s = run_to_end(world, options->progress);
+    sim_live_end(options->live);
     fill_result(world, result);
-    write_outputs(world, options, result, &json, &files);
+    if (!sim_live_interrupted()) {
+        write_outputs(world, options, result, &json, &files);
+    }
     close_file(files.trace, "trace", &files);
     close_file(files.events, "events", &files);
+    sim_live_free(options->live);
     sim_world_free(world);
     if (files.failed) {
         result->exit_code = SIM_EXIT_IO;
+    }
+    if (sim_live_interrupted()) {
+        result->exit_code = SIM_EXIT_INTERRUPTED;
     }
     return result->exit_code;
 }

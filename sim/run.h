@@ -19,6 +19,7 @@ enum {
     SIM_EXIT_BAD_SCENARIO = 65,
     SIM_EXIT_NO_FILE = 66,
     SIM_EXIT_IO = 74,
+    SIM_EXIT_INTERRUPTED = 130, /* by SIGINT or SIGTERM, live */
 };
 
 typedef enum SimOutput {
@@ -26,6 +27,8 @@ typedef enum SimOutput {
     SIM_OUTPUT_JSON,   /* JSON Lines; the last is the verdict */
     SIM_OUTPUT_NONE,   /* only the result: sweeps */
 } SimOutput;
+
+struct SimLive;
 
 typedef struct SimRunOptions {
     uint64_t seed;
@@ -36,6 +39,8 @@ typedef struct SimRunOptions {
     FILE *out;     /* the report or JSON */
     const char *trace_path; /* --trace: every decision of every node, one line each; or NULL */
     const char *output_dir; /* -o: made if it is not there; report, trace, history; or NULL */
+    struct SimLive *live;   /* processes for its nodes (live.h), ended and freed by sim_run();
+                               NULL: simulated ones */
     const char *repeat;     /* the command that repeats this run, for the report */
 } SimRunOptions;
 

@@ -3,6 +3,7 @@
 #include "client.h"
 #include "fault.h"
 #include "judge.h"
+#include "live.h"
 
 static bool
 ask_serves(void *context, uint32_t node, uint16_t slot, uint64_t *version)
@@ -19,10 +20,10 @@ ask_next_range(void *context, uint32_t node, uint32_t *cursor, OrrSlotRange *ran
     SimHost *host = &world->hosts[node];
     OrrSlotsRecord claim;
 
-    if (host->node == NULL) {
+    if (!sim_host_lives(host)) {
         return false;
     }
-    const OrrSlotMap *map = orr_node_slotmap(host->node);
+    const OrrSlotMap *map = sim_host_slotmap(host);
     const OrrNodeView *view = sim_host_view(host);
 
     while (*cursor < ORR_SLOT_COUNT &&
@@ -49,6 +50,9 @@ sim_world_new(const SimScenario *scenario, const SimWorldOptions *options)
     world->digest = UINT64_C(0x6f72726572790001) ^ options->seed;
     world->end_ns = ORR_NEVER;
     sim_world_build(world);
+    if (options->live != NULL) {
+        sim_live_adopt(options->live, world);
+    }
     SimInvariantSources sources = {ask_serves, ask_next_range, sim_judge_on_violation, world};
 
     world->invariants = sim_invariants_new(world->names, &sources);
@@ -166,10 +170,13 @@ sim_world_step(SimWorld *world)
         !sim_queue_pop(world->queue, &event)) {
         world->now_ns = MAX(world->now_ns, world->end_ns == ORR_NEVER ? 0 : world->end_ns);
         world->ended = true;
+        if (world->live != NULL) {
+            sim_live_collect(world);
+        }
         sim_judge_finish(world);
         return false;
     }
-    world->now_ns = event.at_ns;
+    world->now_ns = world->live != NULL ? sim_live_now(world) : event.at_ns;
     world->events++;
     switch ((SimEventKind)event.kind) {
     case SIM_EVENT_NETWORK:

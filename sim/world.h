@@ -32,6 +32,8 @@
 #include "story.h"
 
 typedef struct SimWorld SimWorld;
+typedef struct SimLive SimLive;         /* live.h: nodes are processes on this machine */
+typedef struct SimShadow SimShadow;     /* live.h: what is known of such a process */
 __extension__ typedef __int128 SimWide; /* for products of times */
 
 typedef enum SimProcess {
@@ -67,7 +69,8 @@ typedef struct SimHost {
     OrrSlotRange *slots;
     OrrAddress address;
     SimEndpoint endpoint;
-    OrrNode *node; /* NULL unless running or paused */
+    OrrNode *node; /* NULL unless running or paused; or a process of its own: */
+    SimShadow *shadow;
     SimProcess process;
     SimHostClock clock;
     SimHostDisk *disk;
@@ -106,12 +109,14 @@ typedef struct SimJudge SimJudge;
 /* Settings of the world that no scenario states. */
 typedef struct SimWorldOptions {
     uint64_t seed;
-    FILE *trace; /* every message and effect, one line each; or NULL */
+    FILE *trace;   /* every message and effect, one line each; or NULL */
+    SimLive *live; /* its processes are the nodes; NULL: they are simulated */
 } SimWorldOptions;
 
 struct SimWorld {
     const SimScenario *scenario;
     SimWorldOptions options;
+    SimLive *live; /* or NULL */
     SimRoster *names;
     uint32_t *shard_names; /* by shard: its number among the names */
     SimQueue *queue;
@@ -185,6 +190,17 @@ void sim_world_stop(SimWorld *world);
 /* ------- nodes: world_node.c */
 
 bool sim_host_runs(const SimHost *host);
+/* It runs or is paused: there is a node with a memory. */
+bool sim_host_lives(const SimHost *host);
+/* What the node knows, whether it is simulated or a process; only while it lives. */
+const OrrSlotMap *sim_host_slotmap(const SimHost *host);
+OrrStatus sim_host_member(const SimHost *host, size_t index, OrrMemberView *member);
+uint64_t sim_host_key_count(const SimHost *host);
+uint64_t sim_host_memory(const SimHost *host);
+/* Both hold the same data, as far as can be known. */
+bool sim_host_same_data(const SimHost *host, const SimHost *other);
+/* A decision of the node, on its way to story, checks and triggers. */
+void sim_host_trace(SimHost *host, const OrrTrace *trace);
 /* What its clocks show. */
 OrrNow sim_host_now(const SimHost *host);
 /* Its view of things, read anew where it changed. NULL when it is not running. */

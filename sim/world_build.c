@@ -1,6 +1,7 @@
 /* From a scenario to hosts on a network, before anything happens. */
 #include "client.h"
 #include "fault.h"
+#include "live.h"
 #include "resolve.h"
 #include "world.h"
 
@@ -32,6 +33,9 @@ sim_world_host_at(SimWorld *world, const OrrAddress *address)
 {
     uint32_t number = number_of_address(address);
 
+    if (world->live != NULL) {
+        return sim_live_host_at(world, address);
+    }
     if (number >= world->address_count || world->by_address[number] == SIM_NONE) {
         return NULL;
     }

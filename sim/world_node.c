@@ -1,11 +1,13 @@
 #include "fault.h"
 #include "judge.h"
+#include "live.h"
 #include "operator.h"
 #include "tracing.h"
 #include "world.h"
 
 #include <glib.h>
 #include <orrery/bus.h>
+#include <orrery/keyspace.h>
 
 /* What one step costs a processor of full speed, ns; and bytes on top of it. Assumed,
  * not measured: what matters is that a slow node is slow by the right factor. */
@@ -21,9 +23,60 @@
 static void perform(SimHost *host, OrrEffects *effects);
 
 bool
+sim_host_lives(const SimHost *host)
+{
+    return host->node != NULL || host->shadow != NULL;
+}
+
+bool
 sim_host_runs(const SimHost *host)
 {
-    return host->node != NULL && host->process == SIM_PROCESS_RUNNING;
+    return sim_host_lives(host) && host->process == SIM_PROCESS_RUNNING;
+}
+
+/* ---- what a node knows, simulated or not */
+
+const OrrSlotMap *
+sim_host_slotmap(const SimHost *host)
+{
+    return host->shadow != NULL ? host->shadow->slots : orr_node_slotmap(host->node);
+}
+
+OrrStatus
+sim_host_member(const SimHost *host, size_t index, OrrMemberView *member)
+{
+    if (host->shadow == NULL) {
+        return orr_node_member(host->node, index, member);
+    }
+    if (index >= host->shadow->members->len) {
+        return ORR_NOT_FOUND;
+    }
+    *member = g_array_index(host->shadow->members, OrrMemberView, index);
+    return ORR_OK;
+}
+
+uint64_t
+sim_host_key_count(const SimHost *host)
+{
+    return host->shadow != NULL ? host->view.key_count
+                                : orr_keyspace_count(orr_node_keyspace(host->node));
+}
+
+uint64_t
+sim_host_memory(const SimHost *host)
+{
+    return host->shadow != NULL ? host->shadow->memory
+                                : orr_keyspace_memory(orr_node_keyspace(host->node));
+}
+
+bool
+sim_host_same_data(const SimHost *host, const SimHost *other)
+{
+    if (host->shadow != NULL || other->shadow != NULL) {
+        return sim_live_same_data(host, other);
+    }
+    return orr_keyspace_digest(orr_node_keyspace(host->node)) ==
+           orr_keyspace_digest(orr_node_keyspace(other->node));
 }
 
 OrrNow
@@ -35,6 +88,9 @@ sim_host_now(const SimHost *host)
 bool
 sim_host_serves(const SimHost *host, uint16_t slot, uint64_t *version)
 {
+    if (host->shadow != NULL) {
+        return sim_live_serves(host, slot, version);
+    }
     return sim_host_runs(host) &&
            orr_node_serves_slot(host->node, sim_host_now(host).mono_ns, slot, version);
 }
@@ -43,7 +99,7 @@ const OrrNodeView *
 sim_host_view(SimHost *host)
 {
     if (host->node == NULL) {
-        return NULL;
+        return host->shadow != NULL ? &host->view : NULL;
     }
     if (host->dirty) {
         orr_node_view(host->node, sim_host_now(host).mono_ns, &host->view);
@@ -90,7 +146,7 @@ void
 sim_host_replan(SimHost *host)
 {
     forget_deadline(host);
-    if (sim_host_runs(host)) {
+    if (host->node != NULL && sim_host_runs(host)) {
         plan_deadline(host);
     }
 }
@@ -440,11 +496,10 @@ perform_reply(SimHost *host, const OrrEffect *effect)
     }
 }
 
-static void
-perform_trace(SimHost *host, const OrrEffect *effect)
+void
+sim_host_trace(SimHost *host, const OrrTrace *trace)
 {
     SimWorld *world = host->world;
-    const OrrTrace *trace = &effect->trace;
 
     if (trace->kind == ORR_TRACE_WRITE_DROPPED) {
         sim_history_ledger_add(world->history, trace->text, trace->epoch, (int64_t)trace->value,
@@ -483,7 +538,7 @@ perform(SimHost *host, OrrEffects *effects)
             perform_reply(host, &effect);
             break;
         case ORR_EFFECT_TRACE:
-            perform_trace(host, &effect);
+            sim_host_trace(host, &effect.trace);
             break;
         }
     }
@@ -498,16 +553,20 @@ sim_host_boot(SimHost *host)
     size_t file_count = 0;
     const OrrFile *files;
 
-    g_return_if_fail(host->node == NULL);
+    g_return_if_fail(!sim_host_lives(host));
     host->process = SIM_PROCESS_RUNNING;
     host->boots++;
-    sim_clock_boot(&host->clock, world->now_ns, &host->rng);
-    host->node = orr_node_new(&host->config);
     host->change = UINT64_MAX;
     host->dirty = true;
     host->busy_until_ns = world->now_ns;
     sim_network_set_host(world->network, world->now_ns, host->endpoint, true);
     sim_network_set_process(world->network, world->now_ns, host->endpoint, true);
+    if (world->live != NULL) {
+        sim_live_boot(host);
+        return;
+    }
+    sim_clock_boot(&host->clock, world->now_ns, &host->rng);
+    host->node = orr_node_new(&host->config);
     files = sim_disk_boot(host->disk, &file_count);
     step(host, &(OrrEvent){.type = ORR_EVENT_BOOT,
                            .boot = {.files = files, .file_count = file_count}});
@@ -517,10 +576,12 @@ sim_host_boot(SimHost *host)
 static void
 keep_counters(SimHost *host)
 {
-    OrrNodeView now;
+    OrrNodeView now = host->view;
 
-    orr_node_view(host->node, sim_host_now(host).mono_ns, &now);
-    host->view = now;
+    if (host->node != NULL) {
+        orr_node_view(host->node, sim_host_now(host).mono_ns, &now);
+        host->view = now;
+    }
     host->before.elections += now.elections;
     host->before.expired_attempts += now.expired_attempts;
     host->before.full_syncs_out += now.full_syncs_out;
@@ -537,11 +598,14 @@ sim_host_kill(SimHost *host, bool power)
 {
     SimWorld *world = host->world;
 
-    if (host->node != NULL) {
+    if (sim_host_lives(host)) {
         keep_counters(host);
-        orr_node_free(host->node);
-        host->node = NULL;
     }
+    if (world->live != NULL) {
+        sim_live_kill(host, power);
+    }
+    orr_node_free(host->node);
+    host->node = NULL;
     forget_deadline(host);
     if (host->processor_event != SIM_NO_EVENT) {
         (void)sim_queue_cancel(world->queue, host->processor_event);
@@ -566,6 +630,9 @@ sim_host_pause(SimHost *host)
     if (sim_host_runs(host)) {
         host->process = SIM_PROCESS_PAUSED;
         forget_deadline(host);
+        if (host->shadow != NULL) {
+            sim_live_pause(host, true);
+        }
         sim_judge_on_gone(host->world, host);
     }
 }
@@ -579,6 +646,10 @@ sim_host_resume(SimHost *host)
     host->process = SIM_PROCESS_RUNNING;
     host->busy_until_ns = MAX(host->busy_until_ns, host->world->now_ns);
     host->dirty = true;
+    if (host->shadow != NULL) {
+        sim_live_pause(host, false); /* what it thinks is asked for first */
+        return;
+    }
     plan_waiting(host);
     plan_deadline(host);
     sim_judge_on_change(host->world, host);

@@ -71,7 +71,7 @@ copies_caught_up(SimWorld *world)
         SimHost *host = &world->hosts[i];
         uint32_t server;
 
-        if (host->node == NULL || host->spec->shard == SIM_NONE) {
+        if (!sim_host_lives(host) || host->spec->shard == SIM_NONE) {
             continue;
         }
         server = sim_invariants_server(world->invariants, world->now_ns, host->spec->shard);
