@@ -100,9 +100,12 @@ on_accepted(void *user, LiveStream *stream)
 {
     LiveClients *clients = user;
     uint64_t id = ++clients->last_id;
+    OrrAddress remote;
+    OrrAddress local;
     Client *client;
 
-    if (clients->handlers.up(clients->user, id) != ORR_OK) {
+    live_stream_names(stream, &remote, &local);
+    if (clients->handlers.up(clients->user, id, &remote, &local) != ORR_OK) {
         turn_away(stream);
         return;
     }
@@ -137,6 +140,23 @@ live_clients_reply(LiveClients *clients, uint64_t id, OrrBytes bytes, bool close
     } else if (client->counted > LIVE_CLIENT_PAUSE && !client->paused) {
         client->paused = true;
         live_stream_pause(client->stream, true);
+    }
+}
+
+void
+live_clients_push(LiveClients *clients, uint64_t id, OrrBytes bytes)
+{
+    Client *client = g_hash_table_lookup(clients->by_id, &id);
+
+    if (client == NULL) {
+        return;
+    }
+    live_stream_write(client->stream, bytes);
+    if (client->counted > 0 || live_stream_pending(client->stream) > LIVE_CLIENT_PAUSE) {
+        count_waiting(client);
+    }
+    if (client->counted > LIVE_CLIENT_PUSHED_MAX) {
+        live_stream_break(client->stream, ENOBUFS);
     }
 }
 

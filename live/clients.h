@@ -13,11 +13,14 @@
 #define LIVE_CLIENT_PAUSE (1u << 20)         /* bytes waiting: read no more requests */
 #define LIVE_CLIENT_OUTPUT_MAX (256u << 20)  /* bytes waiting of one: cut off */
 #define LIVE_CLIENTS_OUTPUT_MAX (512u << 20) /* of all: whoever adds to it is cut off */
+#define LIVE_CLIENT_PUSHED_MAX (32u << 20)   /* of one, when a message is pushed: cut off */
 
 typedef struct LiveClients LiveClients;
 
 typedef struct LiveClientsHandlers {
-    OrrStatus (*up)(void *user, uint64_t client); /* ORR_FULL: one too many */
+    /* ORR_FULL: one too many */
+    OrrStatus (*up)(void *user, uint64_t client, const OrrAddress *remote,
+                    const OrrAddress *local);
     void (*request)(void *user, uint64_t client, OrrBytes bytes);
     void (*down)(void *user, uint64_t client);
 } LiveClientsHandlers;
@@ -29,6 +32,9 @@ void live_clients_free(LiveClients *clients);
 /* Queues bytes, and closes the connection once they are out if `close`. Never calls a handler
  * from inside; a client that is gone is no error. */
 void live_clients_reply(LiveClients *clients, uint64_t client, OrrBytes bytes, bool close);
+/* The same for a message the client did not ask for: one that is slow is cut off sooner, and is
+ * read on, since not reading it would not stop the messages. */
+void live_clients_push(LiveClients *clients, uint64_t client, OrrBytes bytes);
 /* Takes no new ones. */
 void live_clients_stop(LiveClients *clients);
 

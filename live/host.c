@@ -9,6 +9,7 @@
 #include "link.h"
 #include "log.h"
 #include "pages.h"
+#include "probe.h"
 
 struct LiveHost {
     LiveLoop *loop;
@@ -96,11 +97,13 @@ on_link(void *user, OrrLinkState state, const OrrAddress *peer)
 }
 
 static OrrStatus
-on_client_up(void *user, uint64_t client)
+on_client_up(void *user, uint64_t client, const OrrAddress *remote, const OrrAddress *local)
 {
     OrrEvent event = {.type = ORR_EVENT_LINK};
 
     event.link.state = ORR_LINK_CLIENT_UP;
+    event.link.peer = *remote;
+    event.link.local = *local;
     event.link.client = client;
     return deliver(user, &event);
 }
@@ -135,6 +138,30 @@ on_stored(void *user, uint64_t op, OrrStatus status)
     (void)deliver(user, &event);
 }
 
+static void
+leave(LiveHost *host)
+{
+    if (!host->leaving) {
+        live_log(LIVE_LOG_NOTICE, "asked to leave");
+        host->leaving = true;
+        live_clients_stop(host->clients);
+    }
+}
+
+/* What an operator wishes of the process. */
+static void
+fulfil(LiveHost *host, const OrrEffect *effect)
+{
+    switch (effect->host.wish) {
+    case ORR_HOST_SHUTDOWN:
+        leave(host);
+        break;
+    case ORR_HOST_SLEEP:
+        live_loop_sleep((OrrTime)effect->host.value);
+        break;
+    }
+}
+
 /* Effects, in order, before anything else happens: the contract of effects.h. */
 static void
 perform(LiveHost *host, const OrrEffects *effects)
@@ -152,12 +179,19 @@ perform(LiveHost *host, const OrrEffects *effects)
             live_files_store(host->files, &effect);
             break;
         case ORR_EFFECT_REPLY:
-            live_clients_reply(host->clients, effect.reply.client, effect.reply.bytes,
-                               effect.reply.close);
+            if (effect.reply.pushed) {
+                live_clients_push(host->clients, effect.reply.client, effect.reply.bytes);
+            } else {
+                live_clients_reply(host->clients, effect.reply.client, effect.reply.bytes,
+                                   effect.reply.close);
+            }
             break;
         case ORR_EFFECT_TRACE:
             host->figures.decisions[effect.trace.kind]++;
             live_log_trace(&effect.trace);
+            break;
+        case ORR_EFFECT_HOST:
+            fulfil(host, &effect);
             break;
         }
     }
@@ -168,13 +202,7 @@ perform(LiveHost *host, const OrrEffects *effects)
 static void
 on_leave(void *user)
 {
-    LiveHost *host = user;
-
-    if (!host->leaving) {
-        live_log(LIVE_LOG_NOTICE, "asked to leave");
-        host->leaving = true;
-        live_clients_stop(host->clients);
-    }
+    leave(user);
 }
 
 static void
@@ -266,12 +294,14 @@ static bool
 boot(LiveHost *host, char **why)
 {
     OrrEvent event = {.type = ORR_EVENT_BOOT};
+    OrrHostProbe probe = live_probe(NULL);
     OrrStatus status;
 
     if (!live_files_load(host->files, &event.boot.files, &event.boot.file_count, why)) {
         return false;
     }
     host->node = orr_node_new(&host->options->node);
+    orr_node_set_probe(host->node, &probe);
     status = deliver(host, &event);
     live_files_unload(host->files);
     if (status != ORR_OK) {

@@ -144,6 +144,15 @@ live_loop_now(void)
                     (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / ORR_NS_PER_MS};
 }
 
+void
+live_loop_sleep(OrrTime duration_ns)
+{
+    struct timespec time = {duration_ns / ORR_NS_PER_S, (long)(duration_ns % ORR_NS_PER_S)};
+
+    while (nanosleep(&time, &time) != 0) {
+    }
+}
+
 OrrTime
 live_loop_mono_ns(void)
 {

@@ -31,6 +31,8 @@ void live_loop_free(LiveLoop *loop);
 void live_loop_run(LiveLoop *loop);
 void live_loop_stop(LiveLoop *loop);
 OrrNow live_loop_now(void);
+/* Nothing happens meanwhile: for those who want to see how that looks. */
+void live_loop_sleep(OrrTime duration_ns);
 OrrTime live_loop_mono_ns(void);
 void live_loop_before_wait(LiveLoop *loop, void (*call)(void *user), void *user);
 void live_loop_on_signal(LiveLoop *loop, int number, void (*call)(void *user), void *user);
@@ -70,6 +72,8 @@ void live_stream_start(LiveStream *stream, const LiveStreamHandlers *handlers, v
 void live_stream_set_read_size(LiveStream *stream, size_t size);
 /* The ip of the other end; ports are 0. */
 void live_stream_peer(const LiveStream *stream, OrrAddress *address);
+/* Both ends with their ports (as `port`); none where the system does not say. */
+void live_stream_names(const LiveStream *stream, OrrAddress *remote, OrrAddress *local);
 /* Queues bytes; they go out before the loop waits, or when the other end takes them. */
 void live_stream_write(LiveStream *stream, OrrBytes bytes);
 /* Bytes that are queued. */

@@ -286,6 +286,29 @@ live_stream_peer(const LiveStream *stream, OrrAddress *address)
     address->bus_port = 0;
 }
 
+static void
+take_name(const LiveSocketAddress *name, bool known, OrrAddress *address)
+{
+    memset(address, 0, sizeof *address);
+    if (known) {
+        live_address_of_socket(name, address);
+        address->port = address->bus_port;
+        address->bus_port = 0;
+    }
+}
+
+void
+live_stream_names(const LiveStream *stream, OrrAddress *remote, OrrAddress *local)
+{
+    LiveSocketAddress name;
+    int size = sizeof name;
+
+    memset(&name, 0, sizeof name);
+    take_name(&name, uv_tcp_getpeername(&stream->uv, &name.any, &size) == 0, remote);
+    size = sizeof name;
+    take_name(&name, uv_tcp_getsockname(&stream->uv, &name.any, &size) == 0, local);
+}
+
 /* Beginning */
 
 static void

@@ -171,6 +171,9 @@ print_effect(SimWorld *world, const OrrEffect *effect)
         orr_trace_format(&effect->trace, sim_roster_format, world->names, text, sizeof text);
         fprintf(file, "  trace %s\n", text);
         break;
+    case ORR_EFFECT_HOST:
+        fprintf(file, "  host %d %" PRIu64 "\n", (int)effect->host.wish, effect->host.value);
+        break;
     }
 }
 
@@ -193,6 +196,9 @@ digest_effect(SimWorld *world, const OrrEffect *effect)
         sim_world_digest(world, 0x400 + (uint64_t)effect->trace.kind,
                          hash_bytes(orr_bytes(effect->trace.text, effect->trace.text_size)) ^
                              effect->trace.epoch << 40 ^ effect->trace.value);
+        break;
+    case ORR_EFFECT_HOST:
+        sim_world_digest(world, 0x500 + (uint64_t)effect->host.wish, effect->host.value);
         break;
     }
 }

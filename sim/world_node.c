@@ -512,6 +512,15 @@ sim_host_trace(SimHost *host, const OrrTrace *trace)
     sim_faults_on_trace(world, host->index, trace);
 }
 
+/* A simulated process is stopped and delayed by the timeline, not by its clients. */
+static void
+perform_wish(SimHost *host, const OrrEffect *effect)
+{
+    sim_story_addf(host->world->story, SIM_LINE_INJECTED, host->world->now_ns,
+                   "%s is asked to %s; a simulated host does not", host->spec->name,
+                   effect->host.wish == ORR_HOST_SHUTDOWN ? "shut down" : "sleep");
+}
+
 /* In order, before anything else happens: the contract of effects.h. */
 static void
 perform(SimHost *host, OrrEffects *effects)
@@ -539,6 +548,9 @@ perform(SimHost *host, OrrEffects *effects)
             break;
         case ORR_EFFECT_TRACE:
             sim_host_trace(host, &effect.trace);
+            break;
+        case ORR_EFFECT_HOST:
+            perform_wish(host, &effect);
             break;
         }
     }

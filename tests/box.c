@@ -272,6 +272,11 @@ perform(Box *box, size_t index)
             orr_trace_format(&effect.trace, name_node, NULL, line, sizeof line);
             g_string_append_printf(box->traces, "%8.3f %s\n", (double)box->now_ns / 1e9, line);
             break;
+        case ORR_EFFECT_HOST:
+            g_string_append_printf(box->traces, "%8.3f host %d %" G_GUINT64_FORMAT "\n",
+                                   (double)box->now_ns / 1e9, (int)effect.host.wish,
+                                   effect.host.value);
+            break;
         }
     }
 }
@@ -330,6 +335,9 @@ digest_effects(Box *box)
         case ORR_EFFECT_TRACE:
             digest = mix(digest, &effect.trace.kind, sizeof effect.trace.kind);
             digest = mix(digest, &effect.trace.other, sizeof effect.trace.other);
+            break;
+        case ORR_EFFECT_HOST:
+            digest = mix(digest, &effect.host.value, sizeof effect.host.value);
             break;
         }
     }

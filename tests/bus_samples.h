@@ -177,6 +177,11 @@ sample_message(OrrRng *rng, OrrMessageType type, uint8_t *buffer)
     case ORR_MESSAGE_ECHO_BACK:
         message.echo = orr_rng_next(rng);
         break;
+    case ORR_MESSAGE_PUBLISH:
+        message.publication.shard = orr_rng_below(rng, 2) == 0;
+        message.publication.channel = orr_bytes_of_string("news");
+        message.publication.message = sample_facts(rng, buffer);
+        break;
     default:
         message.sync = sample_sync(rng, buffer);
         break;

@@ -48,7 +48,7 @@ check_reply(const OrrReply *reply, const OrrCommand *command)
 static void
 run(Pair *pair, OrrReply *reply, OrrRng *rng, const OrrRequest *request)
 {
-    OrrCommandContext context = {.command = orr_command_find(request->args[0]),
+    OrrCommandContext context = {.command = orr_command_resolve(request->args, request->arg_count),
                                  .args = request->args,
                                  .arg_count = request->arg_count,
                                  .keyspace = pair->primary,
@@ -67,15 +67,10 @@ run(Pair *pair, OrrReply *reply, OrrRng *rng, const OrrRequest *request)
     } else if (orr_command_slot(context.command, context.args, context.arg_count,
                                 ORR_HASH_SLOT_BY_KEY, &context.slot) == ORR_SLOT_CROSS) {
         return;
-    } else if (context.command->group == ORR_GROUP_CLUSTER ||
-               (context.command->flags & ORR_COMMAND_NO_AUTH) != 0) {
+    } else if (context.command->group > ORR_GROUP_GENERIC ||
+               (context.command->flags & ORR_COMMAND_ON_CONNECTION) != 0) {
         return; /* the node's own */
     } else {
-        for (const OrrCommand *row = orr_commands_server; row->name != NULL; row++) {
-            if (row == context.command) {
-                return;
-            }
-        }
         orr_command_run(&context);
     }
     check_reply(reply, context.command);

@@ -96,6 +96,10 @@ messages_equal(const OrrMessage *a, const OrrMessage *b)
     case ORR_MESSAGE_ECHO:
     case ORR_MESSAGE_ECHO_BACK:
         return a->echo == b->echo;
+    case ORR_MESSAGE_PUBLISH:
+        return a->publication.shard == b->publication.shard &&
+               orr_bytes_equal(a->publication.channel, b->publication.channel) &&
+               orr_bytes_equal(a->publication.message, b->publication.message);
     default:
         return syncs_equal(&a->sync, &b->sync);
     }

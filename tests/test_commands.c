@@ -69,7 +69,8 @@ run(Rig *rig, const char *line)
 
     T_REQUIRE(orr_request_parse(rig->parser, orr_bytes_of_string(text), &request) == ORR_OK);
 
-    OrrCommandContext context = {.command = orr_command_find(request.args[0]),
+    OrrCommandContext context = {.command =
+                                     orr_command_resolve(request.args, request.arg_count),
                                  .args = request.args,
                                  .arg_count = request.arg_count,
                                  .keyspace = rig->keyspace,
@@ -261,7 +262,7 @@ slot_of(const char *line, OrrHashSlotBy by, uint16_t *slot)
     for (; words[count] != NULL; count++) {
         args[count] = orr_bytes_of_string(words[count]);
     }
-    return orr_command_slot(orr_command_find(args[0]), args, count, by, slot);
+    return orr_command_slot(orr_command_resolve(args, count), args, count, by, slot);
 }
 
 /* The slot of a command is that of its keys, if they agree; with hashes spread by field, that
@@ -324,7 +325,9 @@ test_the_table_is_sound(void)
         T_TRUE(orr_command_find(orr_bytes_of_string(row->name)) == row);
         T_TRUE(orr_command_find(orr_bytes_of_string(upper)) == row);
         T_TRUE(orr_command_find(orr_bytes_of_string(longer)) == NULL);
-        T_TRUE(row->summary != NULL && row->since != NULL && row->run != NULL);
+        T_TRUE(row->summary != NULL && row->since != NULL);
+        T_TRUE(row->run != NULL || row->subcommands != NULL);
+        T_TRUE(orr_command_of_id(orr_command_id(row)) == row);
         T_TRUE(i == 0 || strcmp(orr_command_at(i - 1)->name, row->name) < 0);
     }
     T_TRUE(orr_command_find(ORR_BYTES_EMPTY) == NULL);
@@ -415,12 +418,12 @@ test_the_table_describes_itself(void)
 
     run(&rig, "command info get nosuch");
     T_TRUE(reply_contains(&rig, "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n"
-                                ":1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@fast\r\n+@string\r\n"));
+                                ":1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@string\r\n+@fast\r\n"));
     T_TRUE(reply_contains(&rig, "*-1\r\n"));
     run(&rig, "command getkeys mset a 1 b 2");
     T_TRUE(orr_bytes_equal(orr_reply_bytes(rig.reply),
                            orr_bytes_of_string("*2\r\n$1\r\na\r\n$1\r\nb\r\n")));
-    run(&rig, "command getkeys ping");
+    run(&rig, "command getkeys echo a");
     T_TRUE(reply_contains(&rig, "-ERR The command has no key arguments"));
     run(&rig, "command docs hset");
     T_TRUE(reply_contains(&rig, "$4\r\nhset\r\n*6\r\n$7\r\nsummary\r\n"));

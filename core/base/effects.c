@@ -67,6 +67,7 @@ orr_effects_get(const OrrEffects *effects, size_t index)
         effect.reply.bytes.data = data;
         break;
     case ORR_EFFECT_TRACE:
+    case ORR_EFFECT_HOST:
         break;
     }
     return effect;
@@ -126,6 +127,7 @@ orr_effects_commit_reply(OrrEffects *effects, uint64_t client, size_t size, bool
     entry->effect.reply.client = client;
     entry->effect.reply.bytes.size = size;
     entry->effect.reply.close = close;
+    entry->effect.reply.pushed = false;
 }
 
 void
@@ -140,6 +142,22 @@ orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes, bool clo
 {
     copy_in(effects, bytes);
     orr_effects_commit_reply(effects, client, bytes.size, close);
+}
+
+void
+orr_effects_push(OrrEffects *effects, uint64_t client, OrrBytes bytes)
+{
+    orr_effects_reply(effects, client, bytes, false);
+    effects->entries[effects->count - 1].effect.reply.pushed = true;
+}
+
+void
+orr_effects_host(OrrEffects *effects, OrrHostWish wish, uint64_t value)
+{
+    Entry *entry = append(effects, ORR_EFFECT_HOST, 0);
+
+    entry->effect.host.wish = wish;
+    entry->effect.host.value = value;
 }
 
 void

@@ -350,6 +350,8 @@ apply_kind(OrrKeyspace *keyspace, const OrrRecord *record)
         return apply_expire(keyspace, record);
     case ORR_RECORD_FLUSH:
         return orr_apply_flush(keyspace, record);
+    case ORR_RECORD_GROUP: /* its records are applied one by one */
+        break;
     }
     return ORR_INVALID;
 }

@@ -35,23 +35,30 @@ find_file(const Recovery *self, OrrFileKind kind, uint32_t generation)
     return NULL;
 }
 
+static void
+apply_record(Recovery *self, OrrRecord *record)
+{
+    bool is_field =
+        record->kind == ORR_RECORD_HASH_FIELD || record->kind == ORR_RECORD_DELETE_FIELD;
+    bool by_field = self->hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
+
+    record->slot = orr_slot_of_key(is_field && by_field ? record->field : record->key);
+    (void)orr_keyspace_apply(self->keyspace, record); /* older than what is there: no matter */
+    self->result->version = MAX(self->result->version, record->version);
+}
+
+/* One record, or one group of them. */
 static OrrStatus
 apply(Recovery *self, const OrrFile *file, size_t at, OrrBytes payload)
 {
     OrrRecord record;
-    size_t used;
-    bool by_field;
-    bool is_field;
 
-    if (orr_record_decode(payload, &record, &used) != ORR_OK || used != payload.size) {
-        return refuse(self, file, at, "its checksum is right, but it is no record");
+    while (orr_record_next(&payload, &record) == ORR_OK) {
+        apply_record(self, &record);
     }
-    is_field = record.kind == ORR_RECORD_HASH_FIELD || record.kind == ORR_RECORD_DELETE_FIELD;
-    by_field = self->hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
-    record.slot = orr_slot_of_key(is_field && by_field ? record.field : record.key);
-    (void)orr_keyspace_apply(self->keyspace, &record); /* older than what is there: no matter */
-    self->result->version = MAX(self->result->version, record.version);
-    return ORR_OK;
+    return payload.size == 0
+               ? ORR_OK
+               : refuse(self, file, at, "its checksum is right, but it is no record");
 }
 
 /* True if the file ends with its END entry, and everything before it is whole. */

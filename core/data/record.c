@@ -7,7 +7,9 @@
 #define FIXED_SIZE (8u + 1u + 8u + 8u + 12u) /* of what they cover, without the bytes */
 #define BODY_SIZE_MAX                                                                          \
     (FIXED_SIZE + (size_t)ORR_KEY_SIZE_MAX + (size_t)ORR_KEY_SIZE_MAX +                        \
-     (size_t)ORR_VALUE_SIZE_MAX)
+     (size_t)ORR_GROUP_SIZE_MAX)
+
+#define GROUP_HEAD_SIZE (FRAME_SIZE + FIXED_SIZE)
 
 static void
 put_sized(OrrWriter *writer, OrrBytes bytes)
@@ -55,6 +57,26 @@ orr_record_encode(const OrrRecord *record, uint8_t *buffer)
     return writer.used;
 }
 
+/* Whole records, and no group among them. */
+static bool
+is_sound_group(OrrBytes records)
+{
+    size_t count = 0;
+
+    while (records.size > 0) {
+        OrrRecord record;
+        size_t used;
+
+        if (orr_record_decode(records, &record, &used) != ORR_OK ||
+            record.kind == ORR_RECORD_GROUP) {
+            return false;
+        }
+        records = orr_bytes(records.data + used, records.size - used);
+        count++;
+    }
+    return count > 0;
+}
+
 /* What its kind must and must not have. */
 static bool
 parts_fit(const OrrRecord *record)
@@ -71,6 +93,9 @@ parts_fit(const OrrRecord *record)
         return record->value.size == 0;
     case ORR_RECORD_FLUSH:
         return record->key.size == 0 && record->field.size == 0 && record->value.size == 4;
+    case ORR_RECORD_GROUP:
+        return record->key.size == 0 && record->field.size == 0 &&
+               is_sound_group(record->value);
     }
     return false;
 }
@@ -87,7 +112,8 @@ decode_body(OrrBytes body, OrrRecord *record)
     read.expire_ms = (int64_t)orr_take_u64(&reader);
     read.key = take_sized(&reader, ORR_KEY_SIZE_MAX);
     read.field = take_sized(&reader, ORR_KEY_SIZE_MAX);
-    read.value = take_sized(&reader, ORR_VALUE_SIZE_MAX);
+    read.value = take_sized(&reader, read.kind == ORR_RECORD_GROUP ? ORR_GROUP_SIZE_MAX
+                                                                   : ORR_VALUE_SIZE_MAX);
     if (reader.failed || reader.rest.size != 0 || !parts_fit(&read)) {
         return ORR_MALFORMED;
     }
@@ -119,4 +145,53 @@ orr_record_decode(OrrBytes bytes, OrrRecord *record, size_t *used)
     }
     *used = 4 + size;
     return ORR_OK;
+}
+
+OrrStatus
+orr_record_next(OrrBytes *rest, OrrRecord *record)
+{
+    OrrStatus status;
+    size_t used;
+
+    if (rest->size == 0) {
+        return ORR_NOT_FOUND;
+    }
+    status = orr_record_decode(*rest, record, &used);
+    if (status == ORR_OK && record->kind == ORR_RECORD_GROUP) {
+        /* its records are the last thing in it: behind its head, they are like any others */
+        *rest = orr_bytes(rest->data + GROUP_HEAD_SIZE, rest->size - GROUP_HEAD_SIZE);
+        status = orr_record_decode(*rest, record, &used);
+    }
+    if (status == ORR_OK) {
+        *rest = orr_bytes(rest->data + used, rest->size - used);
+    }
+    return status;
+}
+
+size_t
+orr_group_size(size_t records_size)
+{
+    return GROUP_HEAD_SIZE + records_size;
+}
+
+size_t
+orr_group_encode(OrrBytes records, OrrVersion version, int64_t wall_ms, uint8_t *buffer)
+{
+    OrrWriter writer = {buffer, FRAME_SIZE};
+
+    if (records.data != buffer + GROUP_HEAD_SIZE) {
+        memmove(buffer + GROUP_HEAD_SIZE, records.data, records.size);
+    }
+    orr_put_u64(&writer, version);
+    orr_put_u8(&writer, ORR_RECORD_GROUP);
+    orr_put_u64(&writer, (uint64_t)wall_ms);
+    orr_put_u64(&writer, (uint64_t)ORR_EXPIRE_NEVER);
+    orr_put_u32(&writer, 0);
+    orr_put_u32(&writer, 0);
+    orr_put_u32(&writer, (uint32_t)records.size);
+    writer.used += records.size;
+    orr_store_u32(buffer, (uint32_t)(writer.used - 4));
+    orr_store_u32(buffer + 4,
+                  orr_crc32c(0, orr_bytes(buffer + FRAME_SIZE, writer.used - FRAME_SIZE)));
+    return writer.used;
 }

@@ -58,15 +58,14 @@ list_from_keyspace(Listing *listing)
 static OrrVersion
 version_at(OrrReplication *self, uint64_t offset)
 {
+    OrrBytes bytes;
     OrrRecord record;
-    size_t size = 0;
 
-    if (offset >= self->backlog.end ||
-        orr_record_decode(orr_backlog_read(&self->backlog, offset, 1), &record, &size) !=
-            ORR_OK) {
+    if (offset >= self->backlog.end) {
         return UINT64_MAX;
     }
-    return record.version;
+    bytes = orr_backlog_read(&self->backlog, offset, 1);
+    return orr_record_next(&bytes, &record) == ORR_OK ? record.version : UINT64_MAX;
 }
 
 static void
@@ -75,13 +74,16 @@ list_from_backlog(Listing *listing, uint64_t from, uint64_t to)
     OrrBacklog *backlog = &listing->self->backlog;
 
     while (from < to) {
+        OrrBytes bytes = orr_backlog_read(backlog, from, 1); /* a record, or a whole group */
+        size_t size = bytes.size;
         OrrRecord record;
-        size_t size = 0;
 
-        if (orr_record_decode(orr_backlog_read(backlog, from, 1), &record, &size) != ORR_OK) {
+        while (orr_record_next(&bytes, &record) == ORR_OK) {
+            list(listing, &record);
+        }
+        if (size == 0 || bytes.size > 0) {
             break;
         }
-        list(listing, &record);
         from += size;
     }
 }

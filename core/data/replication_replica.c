@@ -140,27 +140,21 @@ is_deletion(const OrrRecord *record)
            record->kind == ORR_RECORD_FLUSH;
 }
 
-/* Applies whole records; returns the bytes of those that were sound. */
+/* Applies whole records; returns the bytes of those that were sound. A group is decoded as a
+ * whole before the first of its records is applied. */
 static size_t
 apply(OrrReplication *self, OrrKeyspace *keyspace, OrrBytes records)
 {
-    size_t used = 0;
+    OrrBytes rest = records;
+    OrrRecord record;
 
-    while (used < records.size) {
-        OrrRecord record;
-        size_t size = 0;
-
-        if (orr_record_decode(orr_bytes(records.data + used, records.size - used), &record,
-                              &size) != ORR_OK) {
-            break;
-        }
+    while (orr_record_next(&rest, &record) == ORR_OK) {
         if (!is_deletion(&record) || !ORR_PLANTED(&self->config.settings, DELETES_FORGOTTEN)) {
             set_slot(self, &record);
             (void)orr_keyspace_apply(keyspace, &record); /* stale or absent: as it should be */
         }
-        used += size;
     }
-    return used;
+    return records.size - rest.size;
 }
 
 /* Skips records before `offset`, in case the primary went back further than needed. */

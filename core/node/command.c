@@ -5,9 +5,11 @@
 #include <glib.h>
 
 static const OrrCommand *const ARRAYS[] = {
-    orr_commands_string,     orr_commands_number, orr_commands_bits,    orr_commands_hash,
-    orr_commands_fields,     orr_commands_key,    orr_commands_expire,  orr_commands_scan,
-    orr_commands_connection, orr_commands_table,  orr_commands_cluster, orr_commands_server,
+    orr_commands_string, orr_commands_number,      orr_commands_bits,   orr_commands_hash,
+    orr_commands_fields, orr_commands_key,         orr_commands_expire, orr_commands_scan,
+    orr_commands_object, orr_commands_connection,  orr_commands_table,  orr_commands_cluster,
+    orr_commands_server, orr_commands_client,      orr_commands_config, orr_commands_function,
+    orr_commands_info,   orr_commands_transaction, orr_commands_pubsub,
 };
 
 #define COMMANDS_MAX 400u
@@ -28,8 +30,9 @@ typedef struct Name {
 /* Made from the arrays at the first use, never changed again: a constant that C cannot write
  * down. */
 typedef struct Index {
-    const OrrCommand *by_name[COMMANDS_MAX]; /* in order */
+    OrrCommand rows[COMMANDS_MAX]; /* `count` in order of names, then subcommands */
     size_t count;
+    size_t total;
     Name names[INDEX_SIZE]; /* of those in by_hash */
     const OrrCommand *by_hash[INDEX_SIZE];
 } Index;
@@ -89,10 +92,31 @@ insert_by_name(Index *index, const OrrCommand *command)
     size_t at = index->count++;
 
     g_assert(index->count <= COMMANDS_MAX);
-    for (; at > 0 && strcmp(index->by_name[at - 1]->name, command->name) > 0; at--) {
-        index->by_name[at] = index->by_name[at - 1];
+    for (; at > 0 && strcmp(index->rows[at - 1].name, command->name) > 0; at--) {
+        index->rows[at] = index->rows[at - 1];
     }
-    index->by_name[at] = command;
+    index->rows[at] = *command;
+}
+
+/* Behind all others, in order of their names, and ended by a row without one. */
+static void
+add_subcommands(Index *index, OrrCommand *parent)
+{
+    const OrrCommand *given = parent->subcommands;
+    size_t first = index->total;
+
+    for (; given->name != NULL; given++) {
+        size_t at = index->total++;
+
+        g_assert(index->total < COMMANDS_MAX);
+        for (; at > first && strcmp(index->rows[at - 1].name, given->name) > 0; at--) {
+            index->rows[at] = index->rows[at - 1];
+        }
+        index->rows[at] = *given;
+        index->rows[at].parent = parent;
+    }
+    index->rows[index->total++] = (OrrCommand){.name = NULL};
+    parent->subcommands = &index->rows[first];
 }
 
 static void
@@ -120,7 +144,13 @@ command_index(void)
         for (size_t i = 0; i < G_N_ELEMENTS(ARRAYS); i++) {
             for (const OrrCommand *row = ARRAYS[i]; row->name != NULL; row++) {
                 insert_by_name(index, row);
-                insert_by_hash(index, row);
+            }
+        }
+        index->total = index->count;
+        for (size_t i = 0; i < index->count; i++) {
+            insert_by_hash(index, &index->rows[i]);
+            if (index->rows[i].subcommands != NULL) {
+                add_subcommands(index, &index->rows[i]);
             }
         }
         g_once_init_leave(&made, (gsize)index);
@@ -151,6 +181,69 @@ orr_command_find(OrrBytes text)
     return NULL;
 }
 
+const OrrCommand *
+orr_command_find_sub(const OrrCommand *command, OrrBytes text)
+{
+    size_t prefix = strlen(command->name) + 1;
+
+    for (const OrrCommand *row = command->subcommands; row != NULL && row->name != NULL;
+         row++) {
+        if (strlen(row->name) == prefix + text.size &&
+            g_ascii_strncasecmp(row->name + prefix, (const char *)text.data, text.size) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+const OrrCommand *
+orr_command_resolve(const OrrBytes *args, size_t arg_count)
+{
+    const OrrCommand *command = orr_command_find(args[0]);
+
+    if (command == NULL || command->subcommands == NULL || arg_count < 2) {
+        return command;
+    }
+    return orr_command_find_sub(command, args[1]);
+}
+
+const OrrCommand *
+orr_command_find_full(OrrBytes text)
+{
+    const uint8_t *bar = text.size == 0 ? NULL : memchr(text.data, '|', text.size);
+
+    if (bar == NULL) {
+        return orr_command_find(text);
+    }
+
+    size_t size = (size_t)(bar - text.data);
+    const OrrCommand *command = orr_command_find(orr_bytes(text.data, size));
+
+    return command == NULL
+               ? NULL
+               : orr_command_find_sub(command, orr_bytes(bar + 1, text.size - size - 1));
+}
+
+size_t
+orr_command_id(const OrrCommand *command)
+{
+    return (size_t)(command - command_index()->rows);
+}
+
+size_t
+orr_command_id_count(void)
+{
+    return command_index()->total;
+}
+
+const OrrCommand *
+orr_command_of_id(size_t id)
+{
+    const Index *index = command_index();
+
+    return id < index->total && index->rows[id].name != NULL ? &index->rows[id] : NULL;
+}
+
 size_t
 orr_command_count(void)
 {
@@ -160,20 +253,17 @@ orr_command_count(void)
 const OrrCommand *
 orr_command_at(size_t index)
 {
-    return index < command_index()->count ? command_index()->by_name[index] : NULL;
+    return index < command_index()->count ? &command_index()->rows[index] : NULL;
 }
 
 const char *
 orr_command_group_name(OrrCommandGroup group)
 {
     static const char *const NAMES[] = {
-        [ORR_GROUP_STRING] = "string",
-        [ORR_GROUP_HASH] = "hash",
-        [ORR_GROUP_GENERIC] = "generic",
-        [ORR_GROUP_CONNECTION] = "connection",
-        [ORR_GROUP_SERVER] = "server",
-        [ORR_GROUP_CLUSTER] = "cluster",
-        [ORR_GROUP_TRANSACTIONS] = "transactions",
+        [ORR_GROUP_STRING] = "string",         [ORR_GROUP_HASH] = "hash",
+        [ORR_GROUP_BITMAP] = "bitmap",         [ORR_GROUP_GENERIC] = "generic",
+        [ORR_GROUP_CONNECTION] = "connection", [ORR_GROUP_SERVER] = "server",
+        [ORR_GROUP_CLUSTER] = "cluster",       [ORR_GROUP_TRANSACTIONS] = "transactions",
         [ORR_GROUP_PUBSUB] = "pubsub",
     };
 
@@ -188,12 +278,23 @@ orr_command_flag_names(const OrrCommand *command, void (*name)(const char *flag,
         uint32_t flag;
         const char *name;
     } NAMES[] = {
-        {ORR_COMMAND_WRITE, "write"},     {ORR_COMMAND_READONLY, "readonly"},
-        {ORR_COMMAND_DENYOOM, "denyoom"}, {ORR_COMMAND_ADMIN, "admin"},
-        {ORR_COMMAND_PUBSUB, "pubsub"},   {ORR_COMMAND_NOSCRIPT, "noscript"},
-        {ORR_COMMAND_LOADING, "loading"}, {ORR_COMMAND_STALE, "stale"},
-        {ORR_COMMAND_ASKING, "asking"},   {ORR_COMMAND_FAST, "fast"},
-        {ORR_COMMAND_NO_AUTH, "no_auth"}, {ORR_COMMAND_NO_MULTI, "no_multi"},
+        {ORR_COMMAND_WRITE, "write"},
+        {ORR_COMMAND_READONLY, "readonly"},
+        {ORR_COMMAND_DENYOOM, "denyoom"},
+        {ORR_COMMAND_ADMIN, "admin"},
+        {ORR_COMMAND_PUBSUB, "pubsub"},
+        {ORR_COMMAND_NOSCRIPT, "noscript"},
+        {ORR_COMMAND_LOADING, "loading"},
+        {ORR_COMMAND_STALE, "stale"},
+        {ORR_COMMAND_SKIP_MONITOR, "skip_monitor"},
+        {ORR_COMMAND_SKIP_SLOWLOG, "skip_slowlog"},
+        {ORR_COMMAND_ASKING, "asking"},
+        {ORR_COMMAND_FAST, "fast"},
+        {ORR_COMMAND_NO_AUTH, "no_auth"},
+        {ORR_COMMAND_NO_ASYNC_LOADING, "no_async_loading"},
+        {ORR_COMMAND_NO_MULTI, "no_multi"},
+        {ORR_COMMAND_MOVABLE_KEYS, "movablekeys"},
+        {ORR_COMMAND_ALLOW_BUSY, "allow_busy"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(NAMES); i++) {
@@ -213,12 +314,16 @@ orr_command_arity_fits(const OrrCommand *command, size_t arg_count)
 }
 
 size_t
-orr_command_keys(const OrrCommand *command, size_t arg_count, size_t *words, size_t room)
+orr_command_keys(const OrrCommand *command, const OrrBytes *args, size_t arg_count,
+                 size_t *words, size_t room)
 {
     int64_t last =
         command->last_key < 0 ? (int64_t)arg_count + command->last_key : command->last_key;
     size_t count = 0;
 
+    if (command->keys != NULL) {
+        return command->keys(args, arg_count, words, room);
+    }
     if (command->first_key == 0) {
         return 0;
     }
@@ -245,6 +350,26 @@ common_slot(const OrrBytes *args, size_t first, size_t last, size_t step, uint16
     return ORR_SLOT_ONE;
 }
 
+#define MOVABLE_KEYS_MAX 1024u
+
+static OrrCommandSlot
+movable_slot(const OrrCommand *command, const OrrBytes *args, size_t arg_count, uint16_t *slot)
+{
+    size_t words[MOVABLE_KEYS_MAX];
+    size_t count =
+        MIN(command->keys(args, arg_count, words, MOVABLE_KEYS_MAX), (size_t)MOVABLE_KEYS_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        uint16_t its = orr_slot_of_key(args[words[i]]);
+
+        if (i > 0 && its != *slot) {
+            return ORR_SLOT_CROSS;
+        }
+        *slot = its;
+    }
+    return count == 0 ? ORR_SLOT_NONE : ORR_SLOT_ONE;
+}
+
 OrrCommandSlot
 orr_command_slot(const OrrCommand *command, const OrrBytes *args, size_t arg_count,
                  OrrHashSlotBy hash_slot_by, uint16_t *slot)
@@ -252,6 +377,9 @@ orr_command_slot(const OrrCommand *command, const OrrBytes *args, size_t arg_cou
     int64_t last =
         command->last_key < 0 ? (int64_t)arg_count + command->last_key : command->last_key;
 
+    if (command->keys != NULL) {
+        return movable_slot(command, args, arg_count, slot);
+    }
     if (command->first_key == 0 || (size_t)command->first_key >= arg_count) {
         return ORR_SLOT_NONE;
     }
@@ -269,21 +397,53 @@ orr_command_slot(const OrrCommand *command, const OrrBytes *args, size_t arg_cou
                        (size_t)MAX(command->key_step, 1), slot);
 }
 
+/* "... Try CLIENT HELP." */
+static void
+reply_unknown_sub(OrrReply *reply, const OrrCommand *command, OrrBytes word)
+{
+    g_autofree char *upper = g_ascii_strup(command->name, -1);
+    g_autofree char *after = g_strdup_printf("'. Try %s HELP.", upper);
+
+    orr_reply_error_about(reply, "ERR unknown subcommand '", word, after);
+}
+
+static void
+add_cut(GString *text, OrrBytes word, gsize room)
+{
+    const uint8_t *end = word.size == 0 ? NULL : memchr(word.data, 0, word.size);
+    gsize size = end == NULL ? word.size : (gsize)(end - word.data); /* as C reads it */
+
+    g_string_append_len(text, (const char *)word.data, (gssize)MIN(size, room));
+}
+
 void
 orr_command_reply_unknown(OrrReply *reply, const OrrBytes *args, size_t arg_count)
 {
+    const OrrCommand *command = orr_command_find(args[0]);
+    const char *what;
+
+    if (command != NULL && arg_count > 1) {
+        reply_unknown_sub(reply, command, args[1]);
+        return;
+    }
+    if (orr_command_is_absent(args[0], &what)) {
+        g_autofree char *after = g_strdup_printf("' is not supported: %s", what);
+
+        orr_reply_error_about(reply, "ERR command '", args[0], after);
+        return;
+    }
+
     GString *text = g_string_new("ERR unknown command '");
     gsize before;
 
-    g_string_append_len(text, (const char *)args[0].data,
-                        (gssize)MIN(args[0].size, (size_t)UNKNOWN_WORDS_MAX));
+    add_cut(text, args[0], UNKNOWN_WORDS_MAX);
     g_string_append(text, "', with args beginning with: ");
     before = text->len;
     for (size_t i = 1; i < arg_count && text->len - before < UNKNOWN_WORDS_MAX; i++) {
         gsize room = UNKNOWN_WORDS_MAX - (text->len - before);
 
         g_string_append_c(text, '\'');
-        g_string_append_len(text, (const char *)args[i].data, (gssize)MIN(args[i].size, room));
+        add_cut(text, args[i], room);
         g_string_append(text, "' ");
     }
     orr_reply_error_bytes(reply, orr_bytes(text->str, text->len));

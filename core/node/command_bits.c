@@ -151,7 +151,7 @@ run_bitcount(OrrCommandContext *context)
 #define ROW(name_, arity_, flags_, since_, run_, summary_)                                     \
     {                                                                                          \
         .name = name_, .arity = arity_, .flags = flags_, .first_key = 1, .last_key = 1,        \
-        .key_step = 1, .group = ORR_GROUP_STRING, .summary = summary_, .since = since_,        \
+        .key_step = 1, .group = ORR_GROUP_BITMAP, .summary = summary_, .since = since_,        \
         .run = run_                                                                            \
     }
 

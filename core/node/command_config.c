@@ -1,7 +1,7 @@
-/* command_config.c - CONFIG GET: what this node is set to, under the names clients ask for; and
- * FUNCTION, of which there are none. */
+/* command_config.c - CONFIG GET: what this node is set to, under the names clients ask for. */
 #include "node/client.h"
 #include "node/command_util.h"
+#include "node/meter.h"
 
 typedef struct Row {
     const char *name;
@@ -79,43 +79,46 @@ run_get(OrrCommandContext *context)
     orr_reply_insert_map(context->reply, at, wanted);
 }
 
-void
-orr_command_run_config(OrrCommandContext *context)
+static void
+run_resetstat(OrrCommandContext *context)
 {
-    OrrBytes word = context->args[1];
+    OrrNode *node = orr_command_node(context);
 
-    if (orr_word_is(word, "get") && context->arg_count >= 3) {
-        run_get(context);
-    } else if (orr_word_is(word, "resetstat") && context->arg_count == 2) {
-        OrrNode *node = orr_command_node(context);
-
-        node->commands_processed = 0;
-        node->connections_received = 0;
-        orr_reply_ok(context->reply);
-    } else if (orr_word_is(word, "set") || orr_word_is(word, "rewrite")) {
-        orr_reply_error(context->reply, "ERR CONFIG SET and REWRITE are not in this version; "
-                                        "restart the node with other settings");
-    } else {
-        orr_reply_error_about(context->reply, "ERR unknown subcommand '", word,
-                              "'. Try CONFIG GET.");
-    }
+    node->statistics = (OrrStatistics){.connections_received = 0};
+    orr_meter_reset(node->meter);
+    orr_reply_ok(context->reply);
 }
 
-/* Tools copy functions from node to node, and check that a new node has none. */
-void
-orr_command_run_function(OrrCommandContext *context)
+static void
+run_set(OrrCommandContext *context)
 {
-    OrrBytes word = context->args[1];
-
-    if (orr_word_is(word, "list")) {
-        orr_reply_array(context->reply, 0);
-    } else if (orr_word_is(word, "dump") && context->arg_count == 2) {
-        orr_reply_bulk(context->reply, ORR_BYTES_EMPTY);
-    } else if ((orr_word_is(word, "restore") && context->arg_count >= 3 &&
-                context->args[2].size == 0) ||
-               orr_word_is(word, "flush")) {
-        orr_reply_ok(context->reply);
-    } else {
-        orr_reply_error(context->reply, "ERR this node runs no functions");
-    }
+    orr_reply_error(context->reply, "ERR CONFIG SET and REWRITE are not in this version; "
+                                    "restart the node with other settings");
 }
+
+#define ADMIN                                                                                  \
+    (ORR_COMMAND_ADMIN | ORR_COMMAND_NOSCRIPT | ORR_COMMAND_LOADING | ORR_COMMAND_STALE)
+#define ROW(name_, arity_, syntax_, run_, summary_)                                            \
+    {                                                                                          \
+        .name = "config|" name_, .arity = arity_, .flags = ADMIN, .syntax = syntax_,           \
+        .group = ORR_GROUP_SERVER, .summary = summary_, .since = "2.0.0", .run = run_          \
+    }
+
+static const OrrCommand SUBCOMMANDS[] = {
+    ROW("get", -3, "<pattern>", run_get, "What this node is set to."),
+    ROW("resetstat", 2, NULL, run_resetstat, "Counts from 0 again."),
+    ROW("rewrite", 2, NULL, run_set, "Writes the present settings to the file."),
+    ROW("set", -4, "<directive> <value>", run_set, "Changes a setting."),
+    ORR_COMMAND_HELP_ROW("config", ORR_COMMAND_LOADING | ORR_COMMAND_STALE),
+    ORR_COMMANDS_END,
+};
+
+const OrrCommand orr_commands_config[] = {
+    {.name = "config",
+     .arity = -2,
+     .group = ORR_GROUP_SERVER,
+     .summary = "What this node is set to.",
+     .since = "2.0.0",
+     .subcommands = SUBCOMMANDS},
+    ORR_COMMANDS_END,
+};

@@ -1,4 +1,4 @@
-/* command_key.c - keys whatever they hold: DEL, RENAME, COPY, OBJECT. */
+/* command_key.c - keys whatever they hold: DEL, RENAME, COPY. */
 #include "node/command_util.h"
 
 #include <orrery/slots.h>
@@ -183,100 +183,6 @@ run_copy(OrrCommandContext *context)
     orr_reply_integer(context->reply, copies);
 }
 
-static const char *
-encoding_of(const OrrValue *value)
-{
-    int64_t number;
-
-    if (value->type == ORR_KEY_HASH) {
-        return value->field_count <= 128 ? "listpack" : "hashtable";
-    }
-    if (orr_parse_integer(value->value, &number)) {
-        return "int";
-    }
-    return value->value.size <= 44 ? "embstr" : "raw";
-}
-
-static void
-reply_help(OrrReply *reply)
-{
-    static const char *const LINES[] = {
-        "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "ENCODING <key>",
-        "    The name of a representation that Redis would choose for such a value.",
-        "IDLETIME <key>",
-        "    Seconds since the key was last read or written.",
-        "REFCOUNT <key>",
-        "    Always 1.",
-        "HELP",
-        "    Prints this help.",
-    };
-
-    orr_reply_array(reply, G_N_ELEMENTS(LINES));
-    for (size_t i = 0; i < G_N_ELEMENTS(LINES); i++) {
-        orr_reply_simple(reply, LINES[i]);
-    }
-}
-
-/* The key of word 2 without marking it as read. */
-static bool
-peek(OrrCommandContext *context, OrrValue *value)
-{
-    if (orr_keyspace_get(context->keyspace, orr_key_slot(context, context->args[2]),
-                         context->args[2], context->wall_ms, value) == ORR_OK) {
-        return true;
-    }
-    orr_reply_null(context->reply);
-    return false;
-}
-
-static void
-reply_frequency(OrrCommandContext *context, const OrrValue *value)
-{
-    if (orr_keyspace_access(context->keyspace) != ORR_ACCESS_FREQUENCY) {
-        orr_reply_error(context->reply,
-                        "ERR An LFU maxmemory policy is not selected, access frequency not "
-                        "tracked. Please note that when switching between policies at "
-                        "runtime LRU and LFU data will take some time to adjust.");
-        return;
-    }
-    orr_reply_integer(context->reply, orr_keyspace_frequency(context->keyspace, value));
-}
-
-static void
-run_object(OrrCommandContext *context)
-{
-    OrrBytes what = context->args[1];
-    bool has_key = context->arg_count == 3;
-    OrrValue value;
-
-    if (orr_arg_is(what, "help") && context->arg_count == 2) {
-        reply_help(context->reply);
-    } else if (has_key && orr_arg_is(what, "encoding")) {
-        if (peek(context, &value)) {
-            orr_reply_bulk_string(context->reply, encoding_of(&value));
-        }
-    } else if (has_key && orr_arg_is(what, "refcount")) {
-        if (peek(context, &value)) {
-            orr_reply_integer(context->reply, 1);
-        }
-    } else if (has_key && orr_arg_is(what, "idletime")) {
-        if (peek(context, &value)) {
-            orr_reply_integer(context->reply,
-                              orr_keyspace_idle_ms(context->keyspace, &value) / 1000);
-        }
-    } else if (has_key && orr_arg_is(what, "freq")) {
-        if (peek(context, &value)) {
-            reply_frequency(context, &value);
-        }
-    } else {
-        orr_reply_error_about(context->reply,
-                              "ERR unknown subcommand or wrong number of "
-                              "arguments for '",
-                              what, "'. Try OBJECT HELP.");
-    }
-}
-
 static void
 run_flush(OrrCommandContext *context)
 {
@@ -309,19 +215,18 @@ const OrrCommand orr_commands_key[] = {
     ROW("exists", -2, READ | FAST, 1, -1, "1.0.0", run_exists, "How many of the keys exist."),
     {.name = "flushall",
      .arity = -1,
-     .flags = WRITE | ORR_COMMAND_ALL_NODES,
+     .flags = WRITE | ORR_COMMAND_ALL_NODES | ORR_COMMAND_ON_KEYSPACE | ORR_COMMAND_DANGEROUS,
      .group = ORR_GROUP_SERVER,
      .summary = "Deletes every key of this node.",
      .since = "1.0.0",
      .run = run_flush},
     {.name = "flushdb",
      .arity = -1,
-     .flags = WRITE | ORR_COMMAND_ALL_NODES,
+     .flags = WRITE | ORR_COMMAND_ALL_NODES | ORR_COMMAND_ON_KEYSPACE | ORR_COMMAND_DANGEROUS,
      .group = ORR_GROUP_SERVER,
      .summary = "Deletes every key of this node.",
      .since = "1.0.0",
      .run = run_flush},
-    ROW("object", -2, READ, 2, 2, "2.2.3", run_object, "How a key is kept."),
     ROW("rename", 3, WRITE, 1, 2, "1.0.0", run_rename, "Gives a key another name."),
     ROW("renamenx", 3, WRITE | FAST, 1, 2, "1.0.0", run_renamenx,
         "Gives a key another name that is free."),

@@ -89,12 +89,14 @@ run_dbsize(OrrCommandContext *context)
 const OrrCommand orr_commands_scan[] = {
     {.name = "dbsize",
      .arity = 1,
-     .flags = ORR_COMMAND_READONLY | ORR_COMMAND_ALL_NODES | ORR_COMMAND_FAST,
+     .flags = ORR_COMMAND_READONLY | ORR_COMMAND_ALL_NODES | ORR_COMMAND_FAST |
+              ORR_COMMAND_ON_KEYSPACE,
      .group = ORR_GROUP_SERVER,
      .summary = "How many keys this node has.",
      .since = "1.0.0",
      .run = run_dbsize},
-    ROW("keys", 2, 0, "1.0.0", run_keys, "All keys of this node that match a pattern."),
+    ROW("keys", 2, ORR_COMMAND_DANGEROUS, "1.0.0", run_keys,
+        "All keys of this node that match a pattern."),
     ROW("randomkey", 1, 0, "1.0.0", run_randomkey, "A key of this node, by chance."),
     ROW("scan", -2, 0, "2.8.0", run_scan, "Keys of this node, some at a time."),
     ORR_COMMANDS_END,

@@ -41,10 +41,13 @@ orr_find_in(OrrCommandContext *context, uint16_t slot, OrrBytes key, OrrValue *v
     OrrStatus status = orr_keyspace_read(context->keyspace, slot, key, context->wall_ms, value);
     OrrValue expired;
 
+    context->hits += status == ORR_OK;
+    context->misses += status != ORR_OK;
     if (status == ORR_NOT_FOUND && context->primary &&
         orr_keyspace_count_expiring(context->keyspace) > 0 &&
         orr_keyspace_get(context->keyspace, slot, key, ORR_ANY_TIME, &expired) == ORR_OK) {
         orr_emit_delete(context, slot, key);
+        context->expired++;
     }
     return status;
 }
@@ -313,6 +316,15 @@ orr_glob_matches(OrrBytes pattern, OrrBytes text)
         p++;
     }
     return p == pattern.size;
+}
+
+bool
+orr_glob_matches_any_case(OrrBytes pattern, OrrBytes text)
+{
+    g_autofree char *p = g_ascii_strdown((const char *)pattern.data, (gssize)pattern.size);
+    g_autofree char *t = g_ascii_strdown((const char *)text.data, (gssize)text.size);
+
+    return orr_glob_matches(orr_bytes(p, pattern.size), orr_bytes(t, text.size));
 }
 
 bool

@@ -67,6 +67,7 @@ size_t orr_format_integer(int64_t number, char *text);
 /* Glob patterns of KEYS, SCAN, CONFIG GET: * ? [a-z] [^a] and backslash. Time is bounded by the
  * product of the sizes. */
 bool orr_glob_matches(OrrBytes pattern, OrrBytes text);
+bool orr_glob_matches_any_case(OrrBytes pattern, OrrBytes text);
 
 /* Expiry options. */
 typedef enum OrrTimeUnit {

@@ -51,7 +51,7 @@ evict_one(OrrNode *node)
     record.slot = victim.slot;
     record.key = victim.key;
     orr_node_write(node, &record, node->out);
-    node->keys_evicted++;
+    node->statistics.evicted_keys++;
     return true;
 }
 

@@ -16,7 +16,7 @@ expire(const OrrRecord *record, void *context)
     OrrRecord gone = *record;
 
     orr_node_write(node, &gone, node->out);
-    node->keys_expired++;
+    node->statistics.expired_keys++;
 }
 
 /* So that all parts together take a round. */

@@ -22,6 +22,7 @@
 #include <orrery/node.h>
 #include <orrery/replication.h>
 #include <orrery/resp.h>
+#include <orrery/statistics.h>
 
 #include "membership/reports.h"
 #include "node/clock.h"
@@ -139,15 +140,25 @@ struct OrrNode {
     bool log_restarting;  /* the log counts only with the snapshot that is being written */
     bool disk_failed;
     GByteArray *record_buffer;
-    OrrVersion version; /* of the last write */
-    OrrEffects *out;    /* of the step under way: for callbacks */
-    OrrNow now;         /* of the step under way */
+    OrrVersion version;   /* of the last write */
+    unsigned group_depth; /* > 0: records gather in record_buffer, behind a group's head */
+    size_t group_count;
+    uint64_t changes_since_save;
+    OrrEffects *out; /* of the step under way: for callbacks */
+    OrrNow now;      /* of the step under way */
 
     /* clients */
     GHashTable *clients; /* id -> OrrClient; never iterated for effects */
     GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
     OrrReply *reply;
-    OrrPipeline *pipeline; /* of the client whose commands are being run */
+    OrrPipeline *pipeline;     /* of the client whose commands are being run */
+    struct OrrClient *running; /* whose commands run just now, or NULL */
+    OrrTime clients_paused_until;
+    bool pause_writes_only;
+    struct OrrMeter *meter;
+    struct OrrPubsub *pubsub;
+    GPtrArray *monitors;      /* of OrrClient, in order of saying MONITOR */
+    OrrStatistics statistics; /* counters; gauges are made when asked for */
 
     /* counters */
     uint64_t frames_refused;
@@ -159,10 +170,6 @@ struct OrrNode {
     size_t unsealed_count;
     uint64_t writes_fenced;
     OrrTime refused_traced_at;
-    uint64_t commands_processed;
-    uint64_t connections_received;
-    uint64_t keys_expired;
-    uint64_t keys_evicted;
 };
 
 static inline OrrMember *
@@ -239,6 +246,12 @@ void orr_node_drain_time(OrrNode *node, OrrEffects *out);
 /* write.c */
 OrrStatus orr_node_recover_data(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 void orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out);
+/* Between these, what is written becomes one record, so that neither a replica nor a recovery
+ * ever shows half of it: ORR_RECORD_GROUP. They nest. What does not fit one group (room: bytes
+ * of records that still do) begins another; whoever must not be split asks first. */
+void orr_node_group_begin(OrrNode *node);
+void orr_node_group_end(OrrNode *node, OrrEffects *out);
+size_t orr_node_group_room(const OrrNode *node);
 void orr_node_flush_data(OrrNode *node, OrrEffects *out);
 void orr_node_data_time(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_data_deadline(const OrrNode *node);

@@ -1,5 +1,7 @@
 /* node.c - the life of a node: how it boots, and the step that everything goes through. */
 #include "node/internal.h"
+#include "node/meter.h"
+#include "node/pubsub.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -35,6 +37,9 @@ orr_node_new(const OrrNodeConfig *config)
     }
     node->reply = orr_reply_new();
     node->pipeline = g_new0(OrrPipeline, 1);
+    node->meter = orr_meter_new();
+    node->pubsub = orr_pubsub_new();
+    node->monitors = g_ptr_array_new();
     node->record_buffer = g_byte_array_new();
     node->housekeeping_at = ORR_NEVER;
     node->config_at = ORR_NEVER;
@@ -62,6 +67,9 @@ orr_node_free(OrrNode *node)
     orr_gate_free(node->gate);
     orr_reply_free(node->reply);
     g_free(node->pipeline);
+    orr_meter_free(node->meter);
+    orr_pubsub_free(node->pubsub);
+    g_ptr_array_unref(node->monitors);
     g_byte_array_unref(node->record_buffer);
     g_ptr_array_unref(node->waiting);
     orr_bus_key_free(node->sender.key);
@@ -492,6 +500,7 @@ static void
 settle(OrrNode *node, OrrEffects *out)
 {
     OrrContext *context = &node->context;
+    bool slots_moved = node->slots_changed;
 
     orr_node_sync_data_view(node);
     for (int round = 0;
@@ -515,6 +524,9 @@ settle(OrrNode *node, OrrEffects *out)
         orr_node_update_cluster_state(node, out);
     }
     orr_node_update_fence(node, out);
+    if (slots_moved) {
+        orr_pubsub_slots_changed(node, out);
+    }
     save_epoch(node, out);
     orr_node_flush_data(node, out);
 }

@@ -1,5 +1,6 @@
 /* peer.c - frames from peers: who may speak here, and which machine hears it. */
 #include "node/internal.h"
+#include "node/pubsub.h"
 
 static void
 refuse(OrrNode *node, const OrrAddress *to, const OrrMessage *message, OrrRefusal why,
@@ -211,6 +212,9 @@ dispatch(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessag
     case ORR_MESSAGE_ECHO:
     case ORR_MESSAGE_ECHO_BACK:
         orr_detector_on_echo(node->detector, now_ns, peer, message, out);
+        break;
+    case ORR_MESSAGE_PUBLISH:
+        orr_pubsub_on_publish(node, &message->publication, out);
         break;
     case ORR_MESSAGE_TYPES:
         break;

@@ -6,7 +6,7 @@
 static void
 find_way(OrrPipelined *item, OrrHashSlotBy hash_slot_by)
 {
-    item->command = orr_command_find(item->args[0]);
+    item->command = orr_command_resolve(item->args, item->arg_count);
     item->kind = ORR_SLOT_NONE;
     if (item->command != NULL && orr_command_arity_fits(item->command, item->arg_count)) {
         item->kind = orr_command_slot(item->command, item->args, item->arg_count, hash_slot_by,
@@ -72,7 +72,7 @@ orr_pipeline_fetch(const OrrPipeline *pipeline, const OrrKeyspace *keyspace,
     for (size_t i = 0; i < pipeline->count; i++) {
         const OrrPipelined *item = &pipeline->commands[i];
 
-        if (item->kind == ORR_SLOT_ONE) {
+        if (item->kind == ORR_SLOT_ONE && item->command->first_key > 0) {
             keys[count].key = item->args[item->command->first_key];
             keys[count++].slot = item->slot;
             orr_slotmap_prefetch(slotmap, item->slot);

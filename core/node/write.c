@@ -25,8 +25,9 @@ on_applied(void *context, OrrBytes records)
         if (orr_record_decode(records, &record, &used) != ORR_OK) {
             return;
         }
-        orr_log_encoded(node->log, orr_bytes(records.data, used));
+        orr_log_encoded(node->log, orr_bytes(records.data, used)); /* a group stays one */
         node->version = MAX(node->version, record.version);
+        node->changes_since_save++;
         records = orr_bytes(records.data + used, records.size - used);
     }
 }
@@ -146,22 +147,83 @@ orr_node_recover_data(OrrNode *node, const OrrEvent *event, OrrEffects *out)
 
 /* Writing */
 
+static void
+pass_on(OrrNode *node, OrrBytes record, OrrEffects *out)
+{
+    orr_log_encoded(node->log, record);
+    (void)orr_replication_append(node->replication, node->now, record, out);
+}
+
+/* What has been gathered goes on its way: one record as it is, several as a group. */
+static void
+close_group(OrrNode *node, OrrEffects *out)
+{
+    GByteArray *buffer = node->record_buffer;
+    size_t head = orr_group_size(0);
+    OrrBytes records = orr_bytes(buffer->data + head, buffer->len - head);
+
+    if (node->group_count == 1) {
+        pass_on(node, records, out);
+    } else if (node->group_count > 1) {
+        size_t size =
+            orr_group_encode(records, node->version, node->context.cluster_ms, buffer->data);
+
+        pass_on(node, orr_bytes(buffer->data, size), out);
+    }
+    node->group_count = 0;
+    g_byte_array_set_size(buffer, (guint)head);
+}
+
+void
+orr_node_group_begin(OrrNode *node)
+{
+    if (node->group_depth++ == 0) {
+        node->group_count = 0;
+        g_byte_array_set_size(node->record_buffer, (guint)orr_group_size(0));
+    }
+}
+
+void
+orr_node_group_end(OrrNode *node, OrrEffects *out)
+{
+    g_assert(node->group_depth > 0);
+    if (--node->group_depth == 0) {
+        close_group(node, out);
+    }
+}
+
+size_t
+orr_node_group_room(const OrrNode *node)
+{
+    size_t used = node->group_depth > 0 ? node->record_buffer->len - orr_group_size(0) : 0;
+
+    return used < ORR_GROUP_SIZE_MAX ? ORR_GROUP_SIZE_MAX - used : 0;
+}
+
 void
 orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out)
 {
     OrrVersion floor = orr_node_self(node)->shard->epoch << ORR_VERSION_EPOCH_SHIFT;
-    size_t size;
+    GByteArray *buffer = node->record_buffer;
+    size_t at = node->group_depth > 0 ? buffer->len : 0;
+    size_t size = orr_record_size(record);
 
+    if (at > 0 && at + size > orr_group_size(ORR_GROUP_SIZE_MAX)) {
+        close_group(node, out); /* too much for one: the rest is a group of its own */
+        at = buffer->len;
+    }
     node->version = MAX(node->version, floor) + 1;
     record->version = node->version;
     record->wall_ms = node->context.cluster_ms;
-    size = orr_record_size(record);
-    g_byte_array_set_size(node->record_buffer, (guint)size);
-    (void)orr_record_encode(record, node->record_buffer->data);
+    g_byte_array_set_size(buffer, (guint)(at + size));
+    (void)orr_record_encode(record, buffer->data + at);
     (void)orr_keyspace_apply(node->keyspace, record);
-    orr_log_encoded(node->log, orr_bytes(node->record_buffer->data, size));
-    (void)orr_replication_append(node->replication, node->now,
-                                 orr_bytes(node->record_buffer->data, size), out);
+    node->changes_since_save++;
+    if (node->group_depth > 0) {
+        node->group_count++;
+    } else {
+        pass_on(node, orr_bytes(buffer->data, size), out);
+    }
 }
 
 static void

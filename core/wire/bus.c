@@ -37,6 +37,7 @@ static const char *const MESSAGE_NAMES[ORR_MESSAGE_TYPES] = {
     [ORR_MESSAGE_STREAM_ACK] = "stream-ack",
     [ORR_MESSAGE_ECHO] = "echo",
     [ORR_MESSAGE_ECHO_BACK] = "echo-back",
+    [ORR_MESSAGE_PUBLISH] = "publish",
 };
 
 const char *
@@ -278,6 +279,18 @@ take_sync(OrrReader *reader)
     return sync;
 }
 
+static OrrPublication
+take_publication(OrrReader *reader)
+{
+    OrrPublication publication = {.shard = orr_take_u8(reader) != 0};
+    size_t size = orr_take_u32(reader);
+    const uint8_t *channel = orr_take(reader, size);
+
+    publication.channel = channel == NULL ? ORR_BYTES_EMPTY : orr_bytes(channel, size);
+    publication.message = orr_take_rest(reader);
+    return publication;
+}
+
 static void
 put_body(OrrWriter *writer, const OrrMessage *message)
 {
@@ -333,6 +346,12 @@ put_body(OrrWriter *writer, const OrrMessage *message)
     case ORR_MESSAGE_ECHO:
     case ORR_MESSAGE_ECHO_BACK:
         orr_put_u64(writer, message->echo);
+        break;
+    case ORR_MESSAGE_PUBLISH:
+        orr_put_u8(writer, message->publication.shard);
+        orr_put_u32(writer, (uint32_t)message->publication.channel.size);
+        orr_put_bytes(writer, message->publication.channel);
+        orr_put_bytes(writer, message->publication.message);
         break;
     case ORR_MESSAGE_TYPES:
         g_assert_not_reached();
@@ -396,6 +415,9 @@ take_body(OrrReader *reader, OrrMessage *message)
     case ORR_MESSAGE_ECHO_BACK:
         message->echo = orr_take_u64(reader);
         break;
+    case ORR_MESSAGE_PUBLISH:
+        message->publication = take_publication(reader);
+        break;
     case ORR_MESSAGE_TYPES:
         reader->failed = true;
         break;
@@ -436,6 +458,9 @@ tail_of(const OrrMessage *message)
     case ORR_MESSAGE_ECHO_BACK:
     case ORR_MESSAGE_TYPES:
         break;
+    case ORR_MESSAGE_PUBLISH:
+        return orr_bytes(NULL,
+                         message->publication.channel.size + message->publication.message.size);
     }
     return ORR_BYTES_EMPTY;
 }

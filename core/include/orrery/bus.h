@@ -52,6 +52,7 @@ typedef enum OrrMessageType {
     ORR_MESSAGE_STREAM_ACK,
     ORR_MESSAGE_ECHO, /* how long does work wait at your place? by the DATA lane, behind it */
     ORR_MESSAGE_ECHO_BACK,
+    ORR_MESSAGE_PUBLISH, /* tell your clients who listen to this channel */
     ORR_MESSAGE_TYPES,
 } OrrMessageType;
 
@@ -212,6 +213,12 @@ typedef struct OrrSync {
                          SYNC_FULL, SYNC_CONTINUE, and SYNC_REFUSED as busy */
 } OrrSync;
 
+typedef struct OrrPublication {
+    bool shard; /* SPUBLISH */
+    OrrBytes channel;
+    OrrBytes message;
+} OrrPublication;
+
 typedef struct OrrMessage {
     OrrMessageType type;
     /* from the header, filled in by decode */
@@ -229,6 +236,7 @@ typedef struct OrrMessage {
         OrrVote vote;
         OrrHandover handover;
         OrrSync sync;
+        OrrPublication publication;
         uint64_t echo; /* ECHO: a token, or 0: no answer wanted; ECHO_BACK: the same */
     };
 } OrrMessage;

@@ -21,7 +21,21 @@ typedef enum OrrEffectType {
     ORR_EFFECT_STORE, /* a write to a file of this node */
     ORR_EFFECT_REPLY, /* bytes to a client */
     ORR_EFFECT_TRACE, /* a decision, for people and for checks */
+    ORR_EFFECT_HOST,  /* an operator's wish that only a host can fulfil */
 } OrrEffectType;
+
+/* What only a host can do. A host that cannot (the simulator) says so in its own way and goes
+ * on; the node does not depend on it. */
+typedef enum OrrHostWish {
+    ORR_HOST_SHUTDOWN, /* leave, once everything written is on disk: SHUTDOWN. The clients are
+                          not answered. `value`: ORR_SHUTDOWN_... */
+    ORR_HOST_SLEEP,    /* do nothing for `value` ns, as if the machine were that slow: DEBUG
+                          SLEEP, with enable-debug-command only */
+} OrrHostWish;
+
+#define ORR_SHUTDOWN_SAVE 1u   /* a snapshot first */
+#define ORR_SHUTDOWN_NOSAVE 2u /* without waiting for the disk */
+#define ORR_SHUTDOWN_FORCE 4u  /* even if the disk fails */
 
 typedef enum OrrStoreAction {
     ORR_STORE_APPEND, /* add the bytes at the end of the file, made if it is not there */
@@ -52,8 +66,15 @@ typedef struct OrrEffect {
             uint64_t client;
             OrrBytes bytes;
             bool close; /* then close the connection, once the bytes are out */
+            /* A message the client did not ask for (publish/subscribe, MONITOR): whoever does
+             * not take these may be cut off sooner than who does not take answers. */
+            bool pushed;
         } reply;
         OrrTrace trace;
+        struct {
+            OrrHostWish wish;
+            uint64_t value;
+        } host;
     };
 } OrrEffect;
 
@@ -76,6 +97,9 @@ ORR_API void orr_effects_store(OrrEffects *effects, uint64_t op, OrrFileKind kin
                                OrrBytes bytes);
 ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes,
                                bool close);
+/* A reply that is `pushed`. */
+ORR_API void orr_effects_push(OrrEffects *effects, uint64_t client, OrrBytes bytes);
+ORR_API void orr_effects_host(OrrEffects *effects, OrrHostWish wish, uint64_t value);
 ORR_API void orr_effects_trace(OrrEffects *effects, const OrrTrace *trace);
 
 /* Appends copies of all effects of `other`. */

@@ -80,8 +80,9 @@ typedef struct OrrEvent {
         } stored;
         struct {
             OrrLinkState state;
-            OrrAddress peer; /* UP, DOWN, REFUSED */
-            uint64_t client; /* CLIENT_UP, CLIENT_DOWN */
+            OrrAddress peer;  /* UP, DOWN, REFUSED; CLIENT_UP: the client's ip and port */
+            OrrAddress local; /* CLIENT_UP: ip and port that it connected to */
+            uint64_t client;  /* CLIENT_UP, CLIENT_DOWN */
         } link;
     };
 } OrrEvent;

@@ -26,6 +26,7 @@
 #include <orrery/node.h>
 #include <orrery/placement.h>
 #include <orrery/plant.h>
+#include <orrery/probe.h>
 #include <orrery/record.h>
 #include <orrery/rendezvous.h>
 #include <orrery/replication.h>
@@ -36,6 +37,7 @@
 #include <orrery/settings.h>
 #include <orrery/slotmap.h>
 #include <orrery/slots.h>
+#include <orrery/statistics.h>
 #include <orrery/trace.h>
 #include <orrery/types.h>
 

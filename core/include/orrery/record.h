@@ -27,6 +27,11 @@ typedef enum OrrRecordKind {
         4,                 /* field of hash key is gone; the last one takes the key along */
     ORR_RECORD_EXPIRE = 5, /* key now expires at expire_ms; nothing else changed */
     ORR_RECORD_FLUSH = 6,  /* every key of slots `value` (first and last, u16 each) is gone */
+    ORR_RECORD_GROUP =
+        7, /* `value` is records, at least one, none of them a group: all of them happened, or
+              none. What one transaction, or one command of several keys, wrote. As one record
+              it is one entry of the log, and never half in a frame of the stream. Version and
+              wall clock are those of its last record */
 } OrrRecordKind;
 
 /* (epoch of the shard << ORR_VERSION_EPOCH_SHIFT) + a count of writes: grows along a shard's
@@ -37,6 +42,8 @@ typedef uint64_t OrrVersion;
 #define ORR_EXPIRE_NEVER INT64_C(0)
 #define ORR_KEY_SIZE_MAX (512u << 10) /* bytes */
 #define ORR_VALUE_SIZE_MAX (3u << 20) /* bytes: a record fits one data frame */
+#define ORR_GROUP_SIZE_MAX (ORR_VALUE_SIZE_MAX + (64u << 10)) /* bytes of records in a group   \
+                                                               */
 
 typedef struct OrrRecord {
     OrrRecordKind kind;
@@ -61,6 +68,21 @@ ORR_API size_t orr_record_encode(const OrrRecord *record, uint8_t *buffer);
  */
 ORR_API ORR_MUST_USE OrrStatus orr_record_decode(OrrBytes bytes, OrrRecord *record,
                                                  size_t *used);
+
+/* Takes the first record off `rest`; of a group its records come one by one. For whoever
+ * applies or lists what was written: keyspaces know no groups.
+ *
+ * ORR_OK
+ * ORR_NOT_FOUND  the end
+ * ORR_AGAIN, ORR_MALFORMED  as above; `rest` begins with what could not be read
+ */
+ORR_API ORR_MUST_USE OrrStatus orr_record_next(OrrBytes *rest, OrrRecord *record);
+
+/* A group of records that are encoded already, in `buffer`, which has room for
+ * orr_group_size(). `records` may lie at buffer + orr_group_size(0). Returns the size. */
+ORR_API size_t orr_group_size(size_t records_size);
+ORR_API size_t orr_group_encode(OrrBytes records, OrrVersion version, int64_t wall_ms,
+                                uint8_t *buffer);
 
 ORR_END_DECLS
 

@@ -1,0 +1,275 @@
+/* command_cluster_slots.c - CLUSTER ADDSLOTS, DELSLOTS, SETSLOT, ...: who owns slots, and what
+ * is in them. */
+#include "node/command_cluster.h"
+
+static void
+claim(OrrCommandContext *context, uint16_t first, uint16_t last, const OrrId *shard)
+{
+    OrrNode *node = orr_command_node(context);
+    uint64_t version = MAX(node->context.current_epoch, 1);
+    uint32_t cursor = first;
+    OrrSlotsRecord part;
+    OrrSlotsRecord record = {*shard, version, {first, last}};
+
+    /* above whatever stands there */
+    while (orr_slotmap_next(node->context.slotmap, &cursor, last, &part) == ORR_OK) {
+        record.version = MAX(record.version, part.version + 1);
+    }
+    node->context.current_epoch = MAX(node->context.current_epoch, record.version);
+    orr_node_take_slots(node, &record, true, node->out);
+}
+
+/* Words from `word` on are slots, or pairs of first and last. */
+static bool
+for_each_range(OrrCommandContext *context, bool pairs, bool must_be_owned,
+               void (*use)(OrrCommandContext *context, uint16_t first, uint16_t last))
+{
+    OrrNode *node = orr_command_node(context);
+    size_t step = pairs ? 2 : 1;
+
+    for (int pass = 0; pass < 2; pass++) { /* all are checked before the first is changed */
+        for (size_t i = 2; i + step <= context->arg_count; i += step) {
+            uint16_t first;
+            uint16_t last;
+
+            if (!orr_cluster_parse_slot(context, context->args[i], &first) ||
+                !orr_cluster_parse_slot(context, context->args[i + step - 1], &last)) {
+                return false;
+            }
+            if (first > last) {
+                orr_reply_error(context->reply,
+                                "ERR start slot number is greater than end slot number");
+                return false;
+            }
+            for (uint32_t slot = first; pass == 0 && slot <= last; slot++) {
+                OrrSlotView view = orr_slotmap_get(node->context.slotmap, (uint16_t)slot);
+                char text[64];
+
+                if (orr_id_is_none(&view.shard) == must_be_owned) {
+                    g_snprintf(text, sizeof text,
+                               must_be_owned ? "ERR Slot %u is already unassigned"
+                                             : "ERR Slot %u is already busy",
+                               slot);
+                    orr_reply_error(context->reply, text);
+                    return false;
+                }
+            }
+            if (pass == 1) {
+                use(context, first, last);
+            }
+        }
+    }
+    return true;
+}
+
+static void
+add_range(OrrCommandContext *context, uint16_t first, uint16_t last)
+{
+    claim(context, first, last, &orr_node_self(orr_command_node(context))->shard->id);
+}
+
+static void
+delete_range(OrrCommandContext *context, uint16_t first, uint16_t last)
+{
+    claim(context, first, last, &ORR_ID_NONE);
+}
+
+static void
+change_slots(OrrCommandContext *context, bool pairs, bool add)
+{
+    OrrNode *node = orr_command_node(context);
+
+    if (pairs && context->arg_count % 2 != 0) {
+        orr_command_reply_arity(context->reply, context->command);
+        return;
+    }
+    if (for_each_range(context, pairs, !add, add ? add_range : delete_range)) {
+        orr_cluster_trace_admin(context);
+        orr_node_recount_slots(node);
+        orr_node_save_identity(node, node->out);
+        orr_reply_ok(context->reply);
+    }
+}
+
+void
+orr_cluster_addslots(OrrCommandContext *context)
+{
+    change_slots(context, false, true);
+}
+
+void
+orr_cluster_addslotsrange(OrrCommandContext *context)
+{
+    change_slots(context, true, true);
+}
+
+void
+orr_cluster_delslots(OrrCommandContext *context)
+{
+    change_slots(context, false, false);
+}
+
+void
+orr_cluster_delslotsrange(OrrCommandContext *context)
+{
+    change_slots(context, true, false);
+}
+
+void
+orr_cluster_flushslots(OrrCommandContext *context)
+{
+    OrrNode *node = orr_command_node(context);
+    const OrrShard *own = orr_node_self(node)->shard;
+    uint32_t cursor = 0;
+    OrrSlotsRecord part;
+
+    if (orr_keyspace_count(context->keyspace) > 0) {
+        orr_reply_error(context->reply, "ERR DB must be empty to perform CLUSTER FLUSHSLOTS.");
+        return;
+    }
+    orr_cluster_trace_admin(context);
+    while (orr_slotmap_next(node->context.slotmap, &cursor, ORR_SLOT_COUNT - 1, &part) ==
+           ORR_OK) {
+        if (orr_id_equal(&part.shard, &own->id)) {
+            delete_range(context, part.range.first, part.range.last);
+        }
+    }
+    orr_node_save_identity(node, node->out);
+    orr_reply_ok(context->reply);
+}
+
+static void
+set_slot_state(OrrCommandContext *context, uint16_t slot, OrrSlotState state, OrrBytes peer)
+{
+    OrrNode *node = orr_command_node(context);
+    const OrrShard *own = orr_node_self(node)->shard;
+    bool owned = orr_slotmap_owns(node->context.slotmap, slot, &own->id);
+    OrrMember *member = orr_cluster_parse_node(context, peer);
+    char text[80];
+
+    if (member == NULL) {
+        return;
+    }
+    if (owned != (state == ORR_SLOT_MIGRATING)) {
+        g_snprintf(text, sizeof text,
+                   owned ? "ERR I'm already the owner of hash slot %u"
+                         : "ERR I'm not the owner of hash slot %u",
+                   slot);
+        orr_reply_error(context->reply, text);
+        return;
+    }
+    orr_cluster_trace_admin(context);
+    orr_slotmap_set_state(node->context.slotmap, slot, state, &member->shard->id);
+    node->change++;
+    orr_reply_ok(context->reply);
+}
+
+static void
+set_slot_owner(OrrCommandContext *context, uint16_t slot, OrrBytes owner)
+{
+    OrrNode *node = orr_command_node(context);
+    const OrrShard *own = orr_node_self(node)->shard;
+    OrrMember *member = orr_cluster_parse_node(context, owner);
+
+    if (member == NULL) {
+        return;
+    }
+    if (orr_slotmap_owns(node->context.slotmap, slot, &own->id) && member->shard != own &&
+        orr_keyspace_count_slot(context->keyspace, slot) > 0) {
+        orr_reply_error(context->reply, "ERR Can't assign hashslot to a different node while I "
+                                        "still hold keys for this hash slot.");
+        return;
+    }
+    orr_cluster_trace_admin(context);
+    if (!orr_slotmap_owns(node->context.slotmap, slot, &member->shard->id)) {
+        claim(context, slot, slot, &member->shard->id);
+        orr_node_recount_slots(node);
+        orr_node_save_identity(node, node->out);
+    }
+    orr_slotmap_set_state(node->context.slotmap, slot, ORR_SLOT_STABLE, &ORR_ID_NONE);
+    node->change++;
+    orr_reply_ok(context->reply);
+}
+
+void
+orr_cluster_setslot(OrrCommandContext *context)
+{
+    OrrNode *node = orr_command_node(context);
+    OrrBytes word = context->args[3];
+    uint16_t slot;
+
+    if (!orr_cluster_parse_slot(context, context->args[2], &slot)) {
+        return;
+    }
+    if (!orr_node_is_primary(node)) {
+        orr_reply_error(context->reply, "ERR You can use SETSLOT only with masters.");
+    } else if (orr_word_is(word, "stable") && context->arg_count == 4) {
+        orr_cluster_trace_admin(context);
+        orr_slotmap_set_state(node->context.slotmap, slot, ORR_SLOT_STABLE, &ORR_ID_NONE);
+        orr_reply_ok(context->reply);
+    } else if (orr_word_is(word, "migrating") && context->arg_count == 5) {
+        set_slot_state(context, slot, ORR_SLOT_MIGRATING, context->args[4]);
+    } else if (orr_word_is(word, "importing") && context->arg_count == 5) {
+        set_slot_state(context, slot, ORR_SLOT_IMPORTING, context->args[4]);
+    } else if (orr_word_is(word, "node") && context->arg_count == 5) {
+        set_slot_owner(context, slot, context->args[4]);
+    } else {
+        orr_reply_error(context->reply, "ERR Invalid CLUSTER SETSLOT action or number of "
+                                        "arguments. Try CLUSTER HELP");
+    }
+}
+
+/* What is in them */
+
+void
+orr_cluster_countkeysinslot(OrrCommandContext *context)
+{
+    uint16_t slot;
+
+    if (orr_cluster_parse_slot(context, context->args[2], &slot)) {
+        orr_reply_integer(context->reply,
+                          (int64_t)orr_keyspace_count_slot(context->keyspace, slot));
+    }
+}
+
+typedef struct KeyList {
+    OrrReply *reply;
+    size_t count;
+    size_t room;
+} KeyList;
+
+static bool
+list_key(const OrrValue *value, void *context)
+{
+    KeyList *list = context;
+
+    if (list->count < list->room) {
+        orr_reply_bulk(list->reply, value->key);
+        list->count++;
+    }
+    return list->count < list->room;
+}
+
+void
+orr_cluster_getkeysinslot(OrrCommandContext *context)
+{
+    uint16_t slot;
+    uint64_t room;
+    uint64_t cursor = 0;
+    size_t at = orr_reply_size(context->reply);
+    KeyList list = {context->reply, 0, 0};
+
+    if (!orr_cluster_parse_slot(context, context->args[2], &slot)) {
+        return;
+    }
+    if (!orr_parse_u64(context->args[3], &room)) {
+        orr_reply_error(context->reply, "ERR Invalid number of keys");
+        return;
+    }
+    list.room = (size_t)room;
+    do {
+        cursor = orr_keyspace_scan_slot(context->keyspace, slot, cursor, 64, ORR_ANY_TIME,
+                                        list_key, &list);
+    } while (cursor != 0 && list.count < list.room);
+    orr_reply_insert_array(context->reply, at, list.count);
+}
