@@ -146,7 +146,7 @@ static bool
 covers_all(SimWorld *world, const SimSet *nodes, const Why *why)
 {
     for (guint i = 0; i < nodes->len; i++) {
-        const OrrNodeView *view = fresh_view(&world->hosts[sim_set_at(nodes, i)]);
+        const OrrNodeView *view = sim_host_view(&world->hosts[sim_set_at(nodes, i)]);
         const OrrNodeView *first = NULL;
 
         if (view->slots_uncovered != 0) {
@@ -238,7 +238,7 @@ views_agree(SimWorld *world, const SimSentence *check, const Why *why)
 
     for (guint i = 0; i < nodes->len && agree; i++) {
         uint32_t node = sim_set_at(nodes, i);
-        const OrrNodeView *view = fresh_view(&world->hosts[node]);
+        const OrrNodeView *view = sim_host_view(&world->hosts[node]);
         uint32_t cluster = world->hosts[node].spec->cluster;
 
         if (first[cluster] == NULL) {

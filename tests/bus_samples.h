@@ -140,6 +140,7 @@ sample_message(OrrRng *rng, OrrMessageType type, uint8_t *buffer)
         break;
     case ORR_MESSAGE_DIGESTS:
         message.digests.reply_wanted = orr_rng_below(rng, 2) == 1;
+        message.digests.salt = (uint32_t)orr_rng_next(rng);
         sample_bytes(rng, message.digests.members, sizeof message.digests.members);
         sample_bytes(rng, message.digests.slots, sizeof message.digests.slots);
         break;

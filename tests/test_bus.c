@@ -51,7 +51,7 @@ requests_equal(const OrrVoteRequest *a, const OrrVoteRequest *b)
 static bool
 digests_equal(const OrrDigests *a, const OrrDigests *b)
 {
-    return a->reply_wanted == b->reply_wanted &&
+    return a->reply_wanted == b->reply_wanted && a->salt == b->salt &&
            memcmp(a->members, b->members, sizeof a->members) == 0 &&
            memcmp(a->slots, b->slots, sizeof a->slots) == 0;
 }

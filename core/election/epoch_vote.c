@@ -20,12 +20,8 @@ typedef enum Ballot {
     BALLOT_NONE,
     BALLOT_GRANTED,
     BALLOT_LOST, /* this voter cannot vote for us in this epoch any more */
+    BALLOTS,
 } Ballot;
-
-typedef struct Answer {
-    OrrId voter;
-    Ballot ballot;
-} Answer;
 
 typedef struct EpochVote {
     OrrElection base;
@@ -40,10 +36,8 @@ typedef struct EpochVote {
     OrrTime consent_until; /* when flags say CONSENT: no attempt begins after this */
     uint32_t lost;         /* attempts in a row */
     uint32_t rank;
-    Answer *answers;
-    size_t answer_count;
-    size_t answer_room;
-    OrrId denied; /* the candidate that was refused last, and why: traced once */
+    uint32_t ballots[BALLOTS]; /* how many came in this epoch, of voters or not */
+    OrrId denied;              /* the candidate that was refused last, and why: traced once */
     uint64_t denied_epoch;
     OrrVoteVerdict denied_verdict;
 } EpochVote;
@@ -101,18 +95,14 @@ judge_standing(const EpochVote *self)
 static uint32_t
 rank_of(const OrrContext *context)
 {
-    const OrrMembers *members = context->members;
+    const OrrMember *self = context->members->self;
     uint32_t rank = 0;
 
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *mate = members->list[i];
-
-        if (mate != members->self && mate->shard == members->self->shard &&
-            mate->state == ORR_MEMBER_ALIVE && !orr_member_is_primary(mate) &&
+    for (const OrrMember *mate = self->shard->mates; mate != NULL; mate = mate->next_mate) {
+        if (mate != self && mate->state == ORR_MEMBER_ALIVE && !orr_member_is_primary(mate) &&
             mate->role != ORR_ROLE_WITNESS &&
             (mate->offset > context->offset ||
-             (mate->offset == context->offset &&
-              orr_id_compare(&mate->id, &members->self->id) < 0))) {
+             (mate->offset == context->offset && orr_id_compare(&mate->id, &self->id) < 0))) {
             rank++;
         }
     }
@@ -161,20 +151,21 @@ wait_for_turn(EpochVote *self, OrrTime now_ns)
 
 static void ask(EpochVote *self, OrrTime now_ns, OrrEffects *out);
 
-static Answer *
-answer_of(EpochVote *self, const OrrId *voter)
+static Ballot
+ballot_of(const EpochVote *self, const OrrMember *voter)
 {
-    for (size_t i = 0; i < self->answer_count; i++) {
-        if (orr_id_equal(&self->answers[i].voter, voter)) {
-            return &self->answers[i];
-        }
+    return voter->ballot_epoch == self->epoch ? (Ballot)voter->ballot : BALLOT_NONE;
+}
+
+static void
+put_ballot(EpochVote *self, OrrMember *voter, Ballot ballot)
+{
+    if (ballot_of(self, voter) != BALLOT_NONE) {
+        self->ballots[ballot_of(self, voter)]--;
     }
-    if (self->answer_count == self->answer_room) {
-        self->answer_room = MAX(16, self->answer_room * 2);
-        self->answers = g_renew(Answer, self->answers, self->answer_room);
-    }
-    self->answers[self->answer_count] = (Answer){*voter, BALLOT_NONE};
-    return &self->answers[self->answer_count++];
+    voter->ballot_epoch = self->epoch;
+    voter->ballot = (uint8_t)ballot;
+    self->ballots[ballot]++;
 }
 
 static uint32_t
@@ -183,11 +174,9 @@ count_ballots(const EpochVote *self, Ballot ballot)
     const OrrMembers *members = self->base.context->members;
     uint32_t count = 0;
 
-    for (size_t i = 0; i < self->answer_count; i++) {
-        const OrrMember *voter = orr_members_find(members, &self->answers[i].voter);
-
-        count += self->answers[i].ballot == ballot && voter != NULL &&
-                 orr_members_is_voter(members, voter);
+    for (size_t i = 0; i < members->count && self->ballots[ballot] > 0; i++) {
+        count += orr_members_is_voter(members, members->list[i]) &&
+                 ballot_of(self, members->list[i]) == ballot;
     }
     return count;
 }
@@ -206,7 +195,7 @@ can_still_win(EpochVote *self)
         if (!orr_members_is_voter(members, voter)) {
             continue;
         }
-        ballot = answer_of(self, &voter->id)->ballot;
+        ballot = ballot_of(self, voter);
         possible += ballot == BALLOT_GRANTED ||
                     (ballot == BALLOT_NONE && voter->state == ORR_MEMBER_ALIVE);
     }
@@ -216,9 +205,10 @@ can_still_win(EpochVote *self)
 static void
 check_majority(EpochVote *self, OrrNow now, OrrEffects *out)
 {
-    OrrContext *context = self->base.context;
+    uint32_t majority = orr_members_majority(self->base.context->members);
 
-    if (count_ballots(self, BALLOT_GRANTED) >= orr_members_majority(context->members)) {
+    if (self->ballots[BALLOT_GRANTED] >= majority &&
+        count_ballots(self, BALLOT_GRANTED) >= majority) {
         move(self, IDLE);
         self->lost = 0;
         self->base.sink.won(self->base.sink.owner, now, self->epoch, out);
@@ -279,7 +269,7 @@ vote_for_self(EpochVote *self, OrrNow now, OrrEffects *held)
 
     self->base.vote_epoch = self->epoch;
     self->base.vote_for = me->id;
-    answer_of(self, &me->id)->ballot = BALLOT_GRANTED;
+    put_ballot(self, me, BALLOT_GRANTED);
     orr_detector_promise(self->base.detector, now.mono_ns, me);
     trace.shard = me->shard->id;
     trace.epoch = self->epoch;
@@ -302,7 +292,7 @@ stand(EpochVote *self, OrrNow now, OrrEffects *out)
         return;
     }
     self->epoch = ++context->current_epoch;
-    self->answer_count = 0;
+    memset(self->ballots, 0, sizeof self->ballots);
     self->asked_at = now.mono_ns;
     self->expires_at = now.mono_ns + context->settings->node_timeout_ns;
     self->ask_again_at = now.mono_ns + ASK_AGAIN;
@@ -343,8 +333,7 @@ ask(EpochVote *self, OrrTime now_ns, OrrEffects *out)
         OrrMember *voter = members->list[i];
 
         if (voter != members->self && orr_members_is_voter(members, voter) &&
-            voter->state == ORR_MEMBER_ALIVE &&
-            answer_of(self, &voter->id)->ballot == BALLOT_NONE) {
+            voter->state == ORR_MEMBER_ALIVE && ballot_of(self, voter) == BALLOT_NONE) {
             orr_sender_send(context->sender, out, &voter->address, &message);
         }
     }
@@ -383,23 +372,21 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
 {
     OrrContext *context = self->base.context;
     OrrMembers *members = context->members;
-    Answer *answer;
 
     context->current_epoch = MAX(context->current_epoch, vote->current_epoch);
     if (self->state != ASKING || vote->epoch != self->epoch ||
         !orr_id_equal(&vote->shard, &members->self->shard->id)) {
         return; /* of an attempt that is over */
     }
-    answer = answer_of(self, &voter->id);
     switch ((OrrVoteVerdict)vote->verdict) {
     case ORR_VOTE_GRANTED:
-        answer->ballot = BALLOT_GRANTED;
+        put_ballot(self, voter, BALLOT_GRANTED);
         voter->probe.leased = MAX(voter->probe.leased, self->asked_at);
         check_majority(self, now, out);
         return;
     case ORR_VOTE_DENIED_EPOCH_OLD:
     case ORR_VOTE_DENIED_VOTED:
-        answer->ballot = BALLOT_LOST;
+        put_ballot(self, voter, BALLOT_LOST);
         break;
     case ORR_VOTE_DENIED_NOT_VOTER:
     case ORR_VOTE_DENIED_NOT_REPLICA:
@@ -687,19 +674,13 @@ epoch_vote_digest(const OrrElection *election)
 {
     const EpochVote *self = (const EpochVote *)election;
 
-    return self->epoch << 8 | (uint64_t)self->state << 4 | self->answer_count;
-}
-
-static void
-epoch_vote_clear(OrrElection *election)
-{
-    g_free(((EpochVote *)election)->answers);
+    return self->epoch << 8 | (uint64_t)self->state << 4 |
+           (self->ballots[BALLOT_GRANTED] + self->ballots[BALLOT_LOST]);
 }
 
 const OrrElectionKind orr_election_epoch_vote = {
     .name = "epoch-vote",
     .size = sizeof(EpochVote),
-    .clear = epoch_vote_clear,
     .step = epoch_vote_step,
     .time = epoch_vote_time,
     .deadline = epoch_vote_deadline,

@@ -12,15 +12,15 @@ typedef struct LowestId {
 static const OrrMember *
 smallest_connected(const OrrMembers *members)
 {
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *member = members->list[i]; /* in order of id */
+    const OrrShard *shard = members->self->shard;
+
+    for (const OrrMember *member = shard->mates; member != NULL; member = member->next_mate) {
         bool connected = member == members->self ||
                          (orr_member_counts(member) && member->probe.answered != 0 &&
                           member->probe.suspicion != ORR_SUSPICION_SILENT &&
                           member->probe.suspicion != ORR_SUSPICION_DEAD);
 
-        if (connected && member->shard == members->self->shard &&
-            member->role != ORR_ROLE_WITNESS) {
+        if (connected && member->role != ORR_ROLE_WITNESS) {
             return member;
         }
     }

@@ -144,6 +144,7 @@ orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEf
     peer->probe.sent = now_ns;
     if (peer->probe.awaiting == 0) {
         peer->probe.awaiting = now_ns;
+        orr_members_watch(detector->context->members, peer);
     }
     send_pulse(detector, &peer->address, &message, extra, out);
     send_echo(detector, now_ns, peer, out);
@@ -175,12 +176,7 @@ orr_detector_on_echo(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
 static bool
 knows_nobody(const OrrMembers *members)
 {
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->list[i] != members->self && orr_member_counts(members->list[i])) {
-            return false;
-        }
-    }
-    return true;
+    return members->counting == (orr_member_counts(members->self) ? 1 : 0);
 }
 
 void
@@ -371,6 +367,7 @@ orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Orr
     probe->refused_last = now_ns;
     if (probe->refused_since == 0) {
         probe->refused_since = now_ns;
+        orr_members_watch(detector->context->members, peer);
         probe->probe_again = now_ns + detector->context->settings->process_grace_ns;
         detector->quick_at = MIN(detector->quick_at, probe->probe_again);
         orr_verdict_doubt(detector, peer, out);
@@ -388,14 +385,6 @@ is_due(const OrrDetector *detector, const OrrMember *peer, OrrTime now_ns)
     return peer != detector->context->members->self && orr_member_counts(peer) &&
            !orr_address_is_none(&peer->address) &&
            now_ns - peer->probe.sent >= heartbeat - tick_ns(detector) / 2;
-}
-
-/* Those that are probed each heartbeat whatever the size: one's own shard, and the doubtful. */
-static bool
-is_close(const OrrDetector *detector, const OrrMember *peer)
-{
-    return peer->shard == detector->context->members->self->shard ||
-           (peer->probe.awaiting != 0 && peer->state == ORR_MEMBER_ALIVE);
 }
 
 static size_t
@@ -436,23 +425,69 @@ voters_per_tick(const OrrDetector *detector)
 }
 
 static void
+watch_all(OrrMembers *members)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        orr_members_watch(members, members->list[i]);
+    }
+}
+
+static bool
+needs_watching(const OrrMember *peer)
+{
+    return orr_member_counts(peer) &&
+           (peer->probe.awaiting != 0 || peer->probe.refused_since != 0 ||
+            peer->probe.suspicion != ORR_SUSPICION_NONE);
+}
+
+/* All others have answered their last probe, and nothing is to be said of them. The doubtful
+ * are probed each heartbeat whatever the size of the cluster. */
+static void
+judge_watched(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    OrrMembers *members = detector->context->members;
+    const OrrMember *last = members->watched_last; /* whoever is added is new, and not due */
+
+    for (OrrMember *peer = members->watched; peer != NULL; peer = peer->next_watched) {
+        if (peer != members->self && orr_member_counts(peer)) {
+            orr_verdict_judge(detector, now_ns, peer, out);
+            if (peer->probe.awaiting != 0 && peer->state == ORR_MEMBER_ALIVE &&
+                is_due(detector, peer, now_ns)) {
+                orr_detector_probe(detector, now_ns, peer, out);
+            }
+        }
+        if (peer == last) {
+            break;
+        }
+    }
+    orr_members_watch_only(members, needs_watching);
+}
+
+/* One's own shard is probed each heartbeat, too. */
+static void
+probe_mates(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
+{
+    const OrrMembers *members = detector->context->members;
+
+    for (OrrMember *mate = members->self->shard->mates; mate != NULL; mate = mate->next_mate) {
+        if (is_due(detector, mate, now_ns)) {
+            orr_detector_probe(detector, now_ns, mate, out);
+        }
+    }
+}
+
+static void
 tick(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
 {
     OrrMembers *members = detector->context->members;
     size_t fanout = MAX(detector->context->settings->probe_fanout, 1);
     size_t wanted = (fanout + ORR_TICKS - 1) / ORR_TICKS;
 
-    for (size_t i = 0; i < members->count; i++) {
-        OrrMember *peer = members->list[i];
-
-        if (peer == members->self || !orr_member_counts(peer)) {
-            continue;
-        }
-        orr_verdict_judge(detector, now_ns, peer, out);
-        if (is_close(detector, peer) && is_due(detector, peer, now_ns)) {
-            orr_detector_probe(detector, now_ns, peer, out);
-        }
+    if (detector->context->settings->slow_threshold_ns > 0) {
+        watch_all(members); /* how slow somebody is shows without any silence */
     }
+    judge_watched(detector, now_ns, out);
+    probe_mates(detector, now_ns, out);
     probe_in_turn(detector, now_ns, &detector->cursor, wanted, false, out);
     if (members->count > fanout) {
         probe_in_turn(detector, now_ns, &detector->voter_cursor, voters_per_tick(detector),
@@ -511,15 +546,15 @@ look_again(OrrDetector *detector, OrrTime now_ns, OrrEffects *out)
     OrrMembers *members = detector->context->members;
 
     detector->quick_at = ORR_NEVER;
-    for (size_t i = 0; i < members->count; i++) {
-        OrrProbe *probe = &members->list[i]->probe;
+    for (OrrMember *peer = members->watched; peer != NULL; peer = peer->next_watched) {
+        OrrProbe *probe = &peer->probe;
 
         if (probe->probe_again <= now_ns) {
             probe->probe_again = ORR_NEVER;
-            if (members->list[i]->state == ORR_MEMBER_ALIVE && probe->refused_since != 0) {
+            if (peer->state == ORR_MEMBER_ALIVE && probe->refused_since != 0) {
                 probe->probe_again = now_ns + MAX(detector->context->settings->process_grace_ns,
                                                   10 * ORR_NS_PER_MS);
-                orr_detector_probe(detector, now_ns, members->list[i], out);
+                orr_detector_probe(detector, now_ns, peer, out);
             }
         }
         detector->quick_at = MIN(detector->quick_at, probe->probe_again);

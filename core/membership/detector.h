@@ -24,7 +24,7 @@ struct OrrDetector {
     OrrTime lease_until; /* as computed last */
     OrrTime judged_at;   /* not before, where there is none */
     bool lease_stale;
-    uint32_t lease_voters; /* how many there were when it was computed */
+    uint64_t lease_change; /* of members->voters_change, when it was computed */
     bool synced;
 };
 

@@ -1,23 +1,17 @@
 #include <orrery/gossip.h>
 
+#include "membership/rumours.h"
 #include "wire/sender.h"
 
 #include <glib.h>
 
 #define FACTS_ROOM (ORR_CONTROL_FRAME_MAX - ORR_BUS_HEADER_SIZE - ORR_BUS_TAG_SIZE)
 
-typedef struct Rumour {
-    OrrFact fact;
-    uint32_t left;  /* how often it is still to be told */
-    uint64_t probe; /* the last that carried it */
-} Rumour;
-
 struct OrrGossip {
     OrrContext *context;
-    Rumour rumours[ORR_RUMOURS_MAX];
-    size_t rumour_count;
-    uint64_t probe;      /* count of probes that had more rumours to carry than room */
+    OrrRumours rumours;
     OrrTime exchange_at; /* not before */
+    OrrTime paid_until;  /* what answers have cost so far, at ORR_EXCHANGE_RATE */
 };
 
 /* Facts for one peer, sent a datagram at a time. */
@@ -28,6 +22,7 @@ typedef struct Batch {
     uint8_t bytes[FACTS_ROOM];
     size_t used;
     uint32_t frames;
+    uint32_t frames_max;
 } Batch;
 
 OrrGossip *
@@ -36,6 +31,7 @@ orr_gossip_new(OrrContext *context)
     OrrGossip *gossip = g_new0(OrrGossip, 1);
 
     gossip->context = context;
+    orr_rumours_init(&gossip->rumours);
     return gossip;
 }
 
@@ -47,26 +43,6 @@ orr_gossip_free(OrrGossip *gossip)
 
 /* Rumours */
 
-static bool
-same_subject(const OrrFact *a, const OrrFact *b)
-{
-    if (a->kind != b->kind) {
-        return false;
-    }
-    switch (a->kind) {
-    case ORR_FACT_MEMBER:
-        return orr_id_equal(&a->member.id, &b->member.id);
-    case ORR_FACT_SHARD:
-        return orr_id_equal(&a->shard.shard, &b->shard.shard);
-    case ORR_FACT_SLOTS:
-        return a->slots.range.first == b->slots.range.first &&
-               a->slots.range.last == b->slots.range.last;
-    case ORR_FACT_DOUBT:
-        return orr_id_equal(&a->doubt.id, &b->doubt.id);
-    }
-    return false;
-}
-
 /* Epidemics reach everybody, but for one in n or so, when each fact is told 3 log2(n) times. */
 static uint32_t
 times_to_tell(const OrrGossip *gossip)
@@ -77,80 +53,14 @@ times_to_tell(const OrrGossip *gossip)
 void
 orr_gossip_tell(OrrGossip *gossip, const OrrFact *fact)
 {
-    Rumour rumour = {*fact, times_to_tell(gossip), 0};
-    size_t most_told = 0;
-
-    for (size_t i = 0; i < gossip->rumour_count; i++) {
-        if (same_subject(&gossip->rumours[i].fact, fact)) {
-            gossip->rumours[i] = rumour;
-            return;
-        }
-        if (gossip->rumours[i].left < gossip->rumours[most_told].left) {
-            most_told = i;
-        }
-    }
-    if (gossip->rumour_count < ORR_RUMOURS_MAX) {
-        gossip->rumours[gossip->rumour_count++] = rumour;
-    } else {
-        gossip->rumours[most_told] = rumour;
-    }
+    orr_rumours_put(&gossip->rumours, fact, times_to_tell(gossip));
 }
 
-/* The rumour told least often so far that is not in this probe yet: SWIM 4.1. */
-static Rumour *
-pick(OrrGossip *gossip)
-{
-    Rumour *best = NULL;
-
-    for (size_t i = 0; i < gossip->rumour_count; i++) {
-        Rumour *rumour = &gossip->rumours[i];
-
-        if (rumour->probe != gossip->probe && (best == NULL || rumour->left > best->left)) {
-            best = rumour;
-        }
-    }
-    return best;
-}
-
-static void
-drop_told_out(OrrGossip *gossip)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < gossip->rumour_count; i++) {
-        if (gossip->rumours[i].left > 0) {
-            gossip->rumours[kept++] = gossip->rumours[i];
-        }
-    }
-    gossip->rumour_count = kept;
-}
-
-/* Few rumours are told all at once; of many, those told least often. */
+/* Few rumours are told all at once; of many, those told least often: SWIM 4.1. */
 size_t
 orr_gossip_fill(OrrGossip *gossip, uint8_t *buffer, size_t room)
 {
-    size_t used = 0;
-
-    if (gossip->rumour_count == 0) {
-        return 0;
-    }
-    if (gossip->rumour_count <= ORR_PULSE_FACTS_MAX) {
-        for (size_t i = 0; i < gossip->rumour_count; i++) {
-            used += orr_fact_encode(&gossip->rumours[i].fact, buffer + used, room - used);
-            gossip->rumours[i].left--;
-        }
-    } else {
-        gossip->probe++;
-        for (size_t told = 0; told < ORR_PULSE_FACTS_MAX; told++) {
-            Rumour *rumour = pick(gossip);
-
-            rumour->probe = gossip->probe;
-            used += orr_fact_encode(&rumour->fact, buffer + used, room - used);
-            rumour->left--;
-        }
-    }
-    drop_told_out(gossip);
-    return used;
+    return orr_rumours_tell(&gossip->rumours, ORR_PULSE_FACTS_MAX, buffer, room);
 }
 
 /* Batches */
@@ -216,16 +126,30 @@ orr_gossip_shout(OrrGossip *gossip, const OrrFact *fact, OrrEffects *out)
 
 /* Anti-entropy */
 
+static uint32_t
+shorten(uint64_t digest, uint32_t salt)
+{
+    uint64_t word = (digest ^ salt) * UINT64_C(0x9e3779b97f4a7c15);
+
+    word = (word ^ word >> 32) * UINT64_C(0xe9846af9b1a615d);
+    return (uint32_t)(word >> 32);
+}
+
 static void
 send_digests(OrrGossip *gossip, const OrrAddress *peer, bool reply_wanted, OrrEffects *out)
 {
     const OrrContext *context = gossip->context;
     OrrMessage message = {.type = ORR_MESSAGE_DIGESTS};
+    uint32_t salt = (uint32_t)context->sender->sequence;
 
     message.digests.reply_wanted = reply_wanted;
-    memcpy(message.digests.members, context->members->buckets, sizeof message.digests.members);
+    message.digests.salt = salt;
+    for (uint32_t i = 0; i < ORR_MEMBER_BUCKETS; i++) {
+        message.digests.members[i] = shorten(context->members->buckets[i], salt);
+    }
     for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-        message.digests.slots[i] = orr_slotmap_bucket_digest(context->slotmap, i);
+        message.digests.slots[i] =
+            shorten(orr_slotmap_bucket_digest(context->slotmap, i), salt);
     }
     orr_sender_send(context->sender, out, peer, &message);
 }
@@ -245,24 +169,46 @@ orr_gossip_compare(OrrGossip *gossip, OrrTime now_ns, const OrrAddress *peer,
     send_digests(gossip, peer, true, out);
 }
 
-static void
-add_bucket_of_members(Batch *batch, OrrTime now_ns, uint32_t bucket)
+/* How many frames an answer may have: what has been saved up since the last ones. */
+static uint32_t
+frames_allowed(OrrGossip *gossip, OrrTime now_ns)
 {
-    const OrrMembers *members = batch->gossip->context->members;
+    OrrTime cost = ORR_CONTROL_FRAME_MAX * ORR_NS_PER_S / ORR_EXCHANGE_RATE;
 
-    for (size_t i = 0; i < members->count; i++) {
-        if (orr_members_bucket_of(&members->list[i]->id) == bucket) {
-            OrrFact fact = orr_member_fact(members->list[i], now_ns);
+    gossip->paid_until = MAX(gossip->paid_until, now_ns - ORR_EXCHANGE_FRAMES_MAX * cost);
+    return gossip->paid_until > now_ns ? 0 : (uint32_t)((now_ns - gossip->paid_until) / cost);
+}
 
-            add_fact(batch, &fact);
-        }
+static bool
+is_full(const Batch *batch)
+{
+    return batch->frames >= batch->frames_max;
+}
+
+/* Members and shards of the buckets that differ. A table that does not fit one answer is told
+ * from another place each time. */
+static void
+add_records(Batch *batch, OrrTime now_ns, const OrrDigests *digests)
+{
+    OrrContext *context = batch->gossip->context;
+    const OrrMembers *members = context->members;
+    size_t all = members->count + members->shard_count;
+    size_t start = all > 256 ? orr_rng_below(&context->rng, all) : 0;
+    bool differs[ORR_MEMBER_BUCKETS];
+
+    for (uint32_t i = 0; i < ORR_MEMBER_BUCKETS; i++) {
+        differs[i] = digests->members[i] != shorten(members->buckets[i], digests->salt);
     }
-    for (size_t i = 0; i < members->shard_count; i++) {
-        const OrrShard *shard = members->shards[i];
+    for (size_t i = 0; i < all && !is_full(batch); i++) {
+        size_t at = start + i < all ? start + i : start + i - all;
+        bool is_member = at < members->count;
+        const OrrShard *shard = is_member ? NULL : members->shards[at - members->count];
+        const OrrId *id = is_member ? &members->list[at]->id : &shard->id;
+        OrrFact fact;
 
-        if (shard->epoch > 0 && orr_members_bucket_of(&shard->id) == bucket) {
-            OrrFact fact = orr_shard_fact(shard);
-
+        if (differs[orr_members_bucket_of(id)] && (is_member || shard->epoch > 0)) {
+            fact =
+                is_member ? orr_member_fact(members->list[at], now_ns) : orr_shard_fact(shard);
             add_fact(batch, &fact);
         }
     }
@@ -275,10 +221,30 @@ add_slots(Batch *batch, uint32_t first_bucket, uint32_t end_bucket)
     uint16_t last = (uint16_t)(end_bucket * ORR_SLOTS_PER_BUCKET - 1);
     OrrFact fact = {.kind = ORR_FACT_SLOTS};
 
-    while (batch->frames < ORR_EXCHANGE_FRAMES_MAX * 2 &&
-           orr_slotmap_next(batch->gossip->context->slotmap, &cursor, last, &fact.slots) ==
-               ORR_OK) {
+    while (!is_full(batch) && orr_slotmap_next(batch->gossip->context->slotmap, &cursor, last,
+                                               &fact.slots) == ORR_OK) {
         add_fact(batch, &fact);
+    }
+}
+
+/* Neighbouring buckets that differ are told as one: a range across them is one fact. */
+static void
+add_all_slots(Batch *batch, const OrrDigests *digests)
+{
+    const OrrSlotMap *map = batch->gossip->context->slotmap;
+
+    for (uint32_t i = 0; i < ORR_SLOT_BUCKETS && !is_full(batch);) {
+        uint32_t end = i;
+
+        while (end < ORR_SLOT_BUCKETS &&
+               digests->slots[end] !=
+                   shorten(orr_slotmap_bucket_digest(map, end), digests->salt)) {
+            end++;
+        }
+        if (end > i) {
+            add_slots(batch, i, end);
+        }
+        i = end + 1;
     }
 }
 
@@ -286,35 +252,18 @@ void
 orr_gossip_on_digests(OrrGossip *gossip, OrrTime now_ns, const OrrAddress *peer,
                       const OrrDigests *digests, OrrEffects *out)
 {
-    OrrContext *context = gossip->context;
-    Batch batch = {.gossip = gossip, .peer = peer, .out = out};
-    uint32_t start = 0;
+    Batch batch = {.gossip = gossip,
+                   .peer = peer,
+                   .out = out,
+                   .frames_max = frames_allowed(gossip, now_ns)};
 
-    /* a table that does not fit one answer is told from another place each time */
-    if (context->members->count > 256) {
-        start = (uint32_t)orr_rng_below(&context->rng, ORR_MEMBER_BUCKETS);
+    if (batch.frames_max > 0) { /* slots first: they are fewer, and matter more */
+        add_all_slots(&batch, digests);
+        add_records(&batch, now_ns, digests);
+        flush(&batch);
+        gossip->paid_until +=
+            batch.frames * (ORR_CONTROL_FRAME_MAX * ORR_NS_PER_S / ORR_EXCHANGE_RATE);
     }
-    for (uint32_t i = 0; i < ORR_MEMBER_BUCKETS; i++) {
-        uint32_t bucket = (start + i) % ORR_MEMBER_BUCKETS;
-
-        if (digests->members[bucket] != context->members->buckets[bucket] &&
-            batch.frames < ORR_EXCHANGE_FRAMES_MAX) {
-            add_bucket_of_members(&batch, now_ns, bucket);
-        }
-    }
-    for (uint32_t i = 0; i < ORR_SLOT_BUCKETS;) {
-        uint32_t end = i;
-
-        while (end < ORR_SLOT_BUCKETS &&
-               digests->slots[end] != orr_slotmap_bucket_digest(context->slotmap, end)) {
-            end++;
-        }
-        if (end > i) {
-            add_slots(&batch, i, end);
-        }
-        i = end + 1;
-    }
-    flush(&batch);
     if (digests->reply_wanted) {
         send_digests(gossip, peer, false, out);
     }

@@ -25,15 +25,11 @@ static bool
 any_stands(const OrrDetector *detector, OrrTime now_ns, const OrrShard *shard,
            const OrrId *candidate, const OrrId *consenting, uint64_t epoch)
 {
-    const OrrMembers *members = detector->context->members;
-
     if (ORR_PLANTED(detector->context->settings, NO_LEASE)) {
         return false;
     }
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *holder = members->list[i];
-
-        if (holder->shard == shard && !orr_id_equal(&holder->id, candidate) &&
+    for (const OrrMember *holder = shard->mates; holder != NULL; holder = holder->next_mate) {
+        if (!orr_id_equal(&holder->id, candidate) &&
             !(consenting != NULL && orr_id_equal(&holder->id, consenting)) &&
             stands_in_the_way(detector, now_ns, holder, epoch)) {
             return true;
@@ -86,22 +82,47 @@ orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate
     candidate->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
 }
 
-static int
-compare_later_first(const void *a, const void *b, void *unused)
+/* The n-th latest of the times, counted from 0; moves them about. Hoare, "Find", 1961. */
+static OrrTime
+nth_latest(OrrTime *times, size_t count, size_t n)
 {
-    (void)unused;
+    size_t low = 0;
+    size_t high = count - 1;
 
-    OrrTime x = *(const OrrTime *)a;
-    OrrTime y = *(const OrrTime *)b;
+    while (low < high) {
+        OrrTime pivot = times[(low + high) / 2];
+        size_t i = low;
+        size_t k = high;
 
-    return x > y ? -1 : x < y;
+        for (;;) {
+            while (times[i] > pivot) {
+                i++;
+            }
+            while (times[k] < pivot) {
+                k--;
+            }
+            if (i >= k) {
+                break;
+            }
+            OrrTime other = times[i];
+
+            times[i++] = times[k];
+            times[k--] = other;
+        }
+        if (n <= k) {
+            high = k;
+        } else {
+            low = k + 1;
+        }
+    }
+    return times[n];
 }
 
 /* The moment by which a majority had been asked and has granted: its votes are the latest. */
 static OrrTime
 majority_asked_at(OrrDetector *detector, OrrTime now_ns)
 {
-    OrrMembers *members = detector->context->members;
+    const OrrMembers *members = detector->context->members;
     size_t majority = orr_members_majority(members);
     size_t count = 0;
 
@@ -112,47 +133,48 @@ majority_asked_at(OrrDetector *detector, OrrTime now_ns)
     for (size_t i = 0; i < members->count; i++) {
         const OrrMember *voter = members->list[i];
 
-        if (voter == members->self) {
-            if (orr_members_is_voter(members, voter)) {
-                detector->scratch[count++] = now_ns;
-            }
-        } else if (orr_members_is_voter(members, voter)) {
-            detector->scratch[count++] = voter->probe.leased;
+        if (orr_members_is_voter(members, voter)) {
+            detector->scratch[count++] = voter == members->self ? now_ns : voter->probe.leased;
         }
     }
-    if (count < majority) {
-        return 0;
-    }
-    g_qsort_with_data(detector->scratch, (gint)count, sizeof detector->scratch[0],
-                      compare_later_first, NULL);
-    return detector->scratch[majority - 1];
+    return count < majority ? 0 : nth_latest(detector->scratch, count, majority - 1);
 }
 
-/* Where there are many voters, a primary that has no lease counts its grants now and then. */
+/* Where there are many voters, grants are counted now and then. */
 #define LEASE_MANY 64u
 #define LEASE_PAUSE (20 * ORR_NS_PER_MS)
+
+/* What was counted last is still right, or errs on the safe side: grants that came since can
+ * only make the lease longer. */
+static bool
+count_will_do(const OrrDetector *detector, OrrTime now_ns, uint32_t voters)
+{
+    OrrTime timeout = detector->context->settings->node_timeout_ns;
+    OrrTime left = detector->lease_until - now_ns;
+
+    if (left <= 0) { /* none: and, where counting takes long, counted a moment ago */
+        return voters > LEASE_MANY && now_ns < detector->judged_at;
+    }
+    if (detector->lease_change != detector->context->members->voters_change) {
+        return false;
+    }
+    return !detector->lease_stale || left > timeout / 2 ||
+           (voters > LEASE_MANY && (left > timeout / 4 || now_ns < detector->judged_at));
+}
 
 OrrTime
 orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
 {
     OrrTime timeout = detector->context->settings->node_timeout_ns;
-    uint32_t voters = orr_members_voters(detector->context->members);
     OrrTime asked;
 
-    /* grants come with every answer; they are counted when half of the lease is used up */
-    if (detector->lease_voters == voters &&
-        (detector->lease_until - now_ns > timeout / 2 ||
-         (!detector->lease_stale && detector->lease_until > now_ns))) {
+    if (count_will_do(detector, now_ns, orr_members_voters(detector->context->members))) {
         return detector->lease_until;
-    }
-    if (detector->lease_until <= now_ns && voters > LEASE_MANY &&
-        now_ns < detector->judged_at) {
-        return detector->lease_until; /* without one, and counted a moment ago */
     }
     detector->judged_at = now_ns + LEASE_PAUSE;
     asked = majority_asked_at(detector, now_ns);
     detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
     detector->lease_stale = false;
-    detector->lease_voters = voters;
+    detector->lease_change = detector->context->members->voters_change;
     return detector->lease_until;
 }

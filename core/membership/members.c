@@ -1,4 +1,4 @@
-#include <orrery/members.h>
+#include "membership/members.h"
 
 #include "membership/reports.h"
 
@@ -6,61 +6,6 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-#define INDEX_SIZE_MIN 32u
-
-static uint64_t
-hash_of_id(const OrrId *id)
-{
-    return XXH3_64bits(id->bytes, ORR_ID_SIZE);
-}
-
-/* Index: open addressing over the hash of the id. It grows by doubling, and is made anew when a
- * member is removed, which is rare. */
-
-static void
-index_insert(OrrMembers *members, OrrMember *member)
-{
-    size_t at = hash_of_id(&member->id) & (members->index_size - 1);
-
-    while (members->index[at] != NULL) {
-        at = (at + 1) & (members->index_size - 1);
-    }
-    members->index[at] = member;
-}
-
-static void
-index_rebuild(OrrMembers *members)
-{
-    size_t size = INDEX_SIZE_MIN;
-
-    while (size < members->count * 2 + 2) {
-        size *= 2;
-    }
-    if (size != members->index_size) {
-        g_free(members->index);
-        members->index = g_new(OrrMember *, size);
-        members->index_size = size;
-    }
-    memset(members->index, 0, size * sizeof(OrrMember *));
-    for (size_t i = 0; i < members->count; i++) {
-        index_insert(members, members->list[i]);
-    }
-}
-
-OrrMember *
-orr_members_find(const OrrMembers *members, const OrrId *id)
-{
-    size_t at = hash_of_id(id) & (members->index_size - 1);
-
-    while (members->index[at] != NULL) {
-        if (orr_id_equal(&members->index[at]->id, id)) {
-            return members->index[at];
-        }
-        at = (at + 1) & (members->index_size - 1);
-    }
-    return NULL;
-}
 
 /* Where in the list an id is, or would be. */
 static size_t
@@ -81,20 +26,7 @@ position_of(const OrrMembers *members, const OrrId *id)
     return low;
 }
 
-OrrMember *
-orr_members_find_address(const OrrMembers *members, const OrrAddress *at)
-{
-    for (size_t i = 0; i < members->count; i++) {
-        OrrMember *member = members->list[i];
-
-        if (orr_member_counts(member) && orr_address_compare(&member->address, at) == 0) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-/* Digests: each bucket is the sum of the hashes of its records, so order does not matter. */
+/* Digests are sums of hashes, so that order does not matter. */
 
 static uint64_t
 member_hash(const OrrMember *member)
@@ -138,143 +70,54 @@ shard_hash(const OrrShard *shard)
 uint32_t
 orr_members_bucket_of(const OrrId *id)
 {
-    return id->bytes[ORR_ID_SIZE - 1] % ORR_MEMBER_BUCKETS;
+    return id->bytes[ORR_ID_SIZE - 1];
 }
 
-/* Tallies: how many vote, count and failed, kept up as entries change. */
-#define TALLY_COUNTS 1u
-#define TALLY_VOTES 2u
-#define TALLY_FAILED 4u
-
-static bool
-judge_vote(const OrrMembers *members, const OrrMember *member)
+static uint64_t
+fold(uint32_t bucket, uint64_t sum)
 {
-    if (member->state == ORR_MEMBER_FORGOTTEN) {
-        return false;
-    }
-    switch (members->settings->voters) {
-    case ORR_VOTERS_PRIMARIES:
-        return member->shard->slot_count > 0 && orr_member_is_primary(member);
-    case ORR_VOTERS_ALL:
-        return true;
-    }
-    return false;
+    uint64_t word = sum + (bucket + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    word = (word ^ word >> 32) * UINT64_C(0xe9846af9b1a615d);
+    word = (word ^ word >> 32) * UINT64_C(0xe9846af9b1a615d);
+    return word ^ word >> 28;
 }
 
+/* The only place where a digest changes. */
 static void
-set_tally(OrrMembers *members, OrrMember *member, uint8_t tally)
+add_hash(OrrMembers *members, const OrrId *id, uint64_t hash)
 {
-    members->counting -= (member->tally & TALLY_COUNTS) != 0;
-    members->voters -= (member->tally & TALLY_VOTES) != 0;
-    members->failed -= (member->tally & TALLY_FAILED) != 0;
-    member->tally = tally;
-    members->counting += (member->tally & TALLY_COUNTS) != 0;
-    members->voters += (member->tally & TALLY_VOTES) != 0;
-    members->failed += (member->tally & TALLY_FAILED) != 0;
+    uint32_t bucket = orr_members_bucket_of(id);
+
+    members->digest -= fold(bucket, members->buckets[bucket]);
+    members->buckets[bucket] += hash;
+    members->digest += fold(bucket, members->buckets[bucket]);
 }
 
-static void
-tally(OrrMembers *members, OrrMember *member)
+void
+orr_members_hash_shard(OrrMembers *members, const OrrShard *shard, int sign)
 {
-    unsigned bits = 0;
-
-    if (member == NULL) {
-        return;
-    }
-    bits |= member->state != ORR_MEMBER_FORGOTTEN ? TALLY_COUNTS : 0;
-    bits |= member->state == ORR_MEMBER_FAILED ? TALLY_FAILED : 0;
-    bits |= judge_vote(members, member) ? TALLY_VOTES : 0;
-    set_tally(members, member, (uint8_t)bits);
+    add_hash(members, &shard->id, sign < 0 ? -shard_hash(shard) : shard_hash(shard));
 }
 
 static void
 count_in(OrrMembers *members, OrrMember *member)
 {
-    members->buckets[orr_members_bucket_of(&member->id)] += member_hash(member);
+    add_hash(members, &member->id, member_hash(member));
     members->change++;
-    tally(members, member);
+    orr_members_tally(members, member);
 }
 
 static void
 count_out(OrrMembers *members, const OrrMember *member)
 {
-    members->buckets[orr_members_bucket_of(&member->id)] -= member_hash(member);
+    add_hash(members, &member->id, -member_hash(member));
 }
 
 uint64_t
 orr_members_digest(const OrrMembers *members)
 {
-    OrrMembers *cache = (OrrMembers *)(uintptr_t)members;
-
-    if (members->digest_change != members->change) {
-        cache->digest = XXH3_64bits(members->buckets, sizeof members->buckets);
-        cache->digest_change = members->change;
-    }
     return members->digest;
-}
-
-/* Shards */
-
-OrrShard *
-orr_members_shard(OrrMembers *members, const OrrId *id)
-{
-    size_t low = 0;
-    size_t high = members->shard_count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = orr_id_compare(id, &members->shards[middle]->id);
-
-        if (order == 0) {
-            return members->shards[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    if (members->shard_count == ORR_SHARDS_MAX) {
-        return NULL;
-    }
-    if (members->shard_count == members->shard_room) {
-        members->shard_room = MAX(8, members->shard_room * 2);
-        members->shards = g_renew(OrrShard *, members->shards, members->shard_room);
-    }
-    memmove(members->shards + low + 1, members->shards + low,
-            (members->shard_count - low) * sizeof members->shards[0]);
-    members->shards[low] = g_new0(OrrShard, 1);
-    members->shards[low]->id = *id;
-    members->shard_count++;
-    return members->shards[low];
-}
-
-void
-orr_members_set_primary(OrrMembers *members, const OrrShardRecord *record)
-{
-    OrrShard *shard = orr_members_shard(members, &record->shard);
-    OrrMember *before;
-
-    g_return_if_fail(shard != NULL);
-    members->buckets[orr_members_bucket_of(&shard->id)] -= shard_hash(shard);
-    before = orr_members_find(members, &shard->primary);
-    shard->primary = record->primary;
-    shard->epoch = record->epoch;
-    shard->start_offset = record->start_offset;
-    members->buckets[orr_members_bucket_of(&shard->id)] += shard_hash(shard);
-    members->change++;
-    tally(members, before);
-    tally(members, orr_members_find(members, &shard->primary));
-}
-
-void
-orr_members_set_slot_count(OrrMembers *members, OrrShard *shard, uint32_t count)
-{
-    if (shard->slot_count != count) {
-        shard->slot_count = count;
-        members->change++;
-        tally(members, orr_members_find(members, &shard->primary));
-    }
 }
 
 OrrMerge
@@ -321,7 +164,6 @@ add_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRecord *record)
     OrrMember *member = g_new0(OrrMember, 1);
 
     member->id = record->id;
-    member->shard = shard;
     member->address = record->address;
     member->incarnation = record->incarnation;
     member->state = (OrrMemberState)record->state;
@@ -331,11 +173,8 @@ add_member(OrrMembers *members, OrrTime now_ns, const OrrMemberRecord *record)
     member->probe.probe_again = ORR_NEVER;
     members->list[at] = member;
     members->count++;
-    if (members->count * 2 + 2 > members->index_size) {
-        index_rebuild(members);
-    } else {
-        index_insert(members, member);
-    }
+    orr_members_index_add(members, member);
+    orr_members_join_shard(members, member, shard);
     count_in(members, member);
     return member;
 }
@@ -359,7 +198,7 @@ orr_members_new(const OrrSettings *settings, const OrrId *self, const OrrId *sha
                               .role = (uint8_t)role};
 
     members->settings = settings;
-    index_rebuild(members);
+    orr_members_index_rebuild(members);
     members->self = add_member(members, 0, &record);
     return members;
 }
@@ -378,7 +217,7 @@ orr_members_free(OrrMembers *members)
     }
     g_free(members->list);
     g_free(members->shards);
-    g_free(members->index);
+    orr_members_index_free(members);
     g_free(members);
 }
 
@@ -410,6 +249,16 @@ compare_records(const OrrMember *member, const OrrMemberRecord *record)
                                                                         : ORR_MERGE_CHANGED;
 }
 
+/* NULL: there is no room for another shard, so it stays where it is. */
+static void
+move_to_shard(OrrMembers *members, OrrMember *member, OrrShard *shard)
+{
+    if (shard != NULL && shard != member->shard) {
+        orr_members_leave_shard(members, member);
+        orr_members_join_shard(members, member, shard);
+    }
+}
+
 static void
 take_record(OrrMembers *members, OrrTime now_ns, OrrMember *member,
             const OrrMemberRecord *record)
@@ -417,6 +266,9 @@ take_record(OrrMembers *members, OrrTime now_ns, OrrMember *member,
     OrrShard *shard = orr_members_shard(members, &record->shard);
 
     count_out(members, member);
+    members->addresses_stale |= record->state == ORR_MEMBER_FORGOTTEN ||
+                                member->state == ORR_MEMBER_FORGOTTEN ||
+                                orr_address_compare(&record->address, &member->address) != 0;
     if (record->state != (uint8_t)member->state) {
         member->state = (OrrMemberState)record->state;
         member->state_since = now_ns;
@@ -424,7 +276,7 @@ take_record(OrrMembers *members, OrrTime now_ns, OrrMember *member,
     }
     if (record->state != ORR_MEMBER_FORGOTTEN) {
         member->address = record->address;
-        member->shard = shard != NULL ? shard : member->shard;
+        move_to_shard(members, member, shard);
         member->role = (OrrRole)record->role;
     }
     /* a tombstone is of the life it was made for, not of the later one that it beats: else
@@ -477,6 +329,8 @@ orr_members_set_state(OrrMembers *members, OrrTime now_ns, OrrMember *member,
                       OrrMemberState state)
 {
     count_out(members, member);
+    members->addresses_stale |=
+        state == ORR_MEMBER_FORGOTTEN || member->state == ORR_MEMBER_FORGOTTEN;
     member->state = state;
     member->state_since = now_ns;
     count_in(members, member);
@@ -492,7 +346,8 @@ orr_members_set_self(OrrMembers *members, uint64_t incarnation, const OrrAddress
     count_out(members, self);
     self->incarnation = incarnation;
     self->address = *address;
-    self->shard = entry != NULL ? entry : self->shard;
+    members->addresses_stale = true;
+    move_to_shard(members, self, entry);
     count_in(members, self);
 }
 
@@ -524,18 +379,30 @@ orr_members_forget(OrrMembers *members, OrrTime now_ns, OrrMember *member)
     member->ban_until = now_ns + ban;
 }
 
+static bool
+counts(const OrrMember *member)
+{
+    return orr_member_counts(member);
+}
+
 bool
 orr_members_purge(OrrMembers *members, OrrTime now_ns)
 {
     size_t kept = 0;
     size_t before = members->count;
 
+    if (members->counting == members->count) {
+        return false; /* no tombstones */
+    }
+    orr_members_watch_only(members, counts);
+
     for (size_t i = 0; i < before; i++) {
         OrrMember *member = members->list[i];
 
         if (member->state == ORR_MEMBER_FORGOTTEN && member->ban_until <= now_ns) {
             count_out(members, member);
-            set_tally(members, member, 0);
+            orr_members_uncount(members, member);
+            orr_members_leave_shard(members, member);
             free_member(member);
         } else {
             members->list[kept++] = member;
@@ -546,7 +413,7 @@ orr_members_purge(OrrMembers *members, OrrTime now_ns)
         return false;
     }
     members->change++;
-    index_rebuild(members);
+    orr_members_index_rebuild(members);
     return true;
 }
 
@@ -578,46 +445,4 @@ orr_shard_fact(const OrrShard *shard)
     fact.shard.epoch = shard->epoch;
     fact.shard.start_offset = shard->start_offset;
     return fact;
-}
-
-/* Roles and voters */
-
-bool
-orr_member_is_primary(const OrrMember *member)
-{
-    return orr_id_equal(&member->shard->primary, &member->id);
-}
-
-bool
-orr_member_counts(const OrrMember *member)
-{
-    return member->state != ORR_MEMBER_FORGOTTEN;
-}
-
-bool
-orr_members_is_voter(const OrrMembers *members, const OrrMember *member)
-{
-    (void)members;
-    return (member->tally & TALLY_VOTES) != 0;
-}
-
-uint32_t
-orr_members_voters(const OrrMembers *members)
-{
-    return members->voters;
-}
-
-uint32_t
-orr_members_majority(const OrrMembers *members)
-{
-    return members->voters / 2 + 1;
-}
-
-OrrMember *
-orr_members_primary_of(const OrrMembers *members, const OrrShard *shard)
-{
-    OrrMember *member = orr_members_find(members, &shard->primary);
-
-    return member != NULL && member->shard == shard && orr_member_counts(member) ? member
-                                                                                 : NULL;
 }

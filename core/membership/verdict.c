@@ -173,14 +173,13 @@ report(OrrDetector *detector, OrrTime now_ns, OrrMember *accused, OrrEffects *ou
     for (size_t i = 0; i < count; i++) {
         send_report(detector, witnesses[i], accused, out);
     }
-    for (size_t i = 0; i < members->count; i++) {
-        OrrMember *mate = members->list[i];
+    for (const OrrMember *mate = accused->shard->mates; mate != NULL; mate = mate->next_mate) {
         bool told = false;
 
         for (size_t k = 0; k < count; k++) {
             told |= witnesses[k] == mate;
         }
-        if (mate->shard == accused->shard && mate->state == ORR_MEMBER_ALIVE && !told &&
+        if (mate->state == ORR_MEMBER_ALIVE && !told &&
             (mate != accused || accused->probe.suspicion == ORR_SUSPICION_SLOW ||
              accused->probe.suspicion == ORR_SUSPICION_NONE)) {
             send_report(detector, mate, accused, out);
@@ -234,7 +233,8 @@ static void
 note_slow(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, uint32_t majority,
           OrrEffects *out)
 {
-    bool slow = accusers(detector, now_ns, peer, true) >= majority;
+    bool slow = orr_reports_count(peer->probe.reports) >= majority &&
+                accusers(detector, now_ns, peer, true) >= majority;
 
     if (slow != peer->probe.slow) {
         OrrTrace trace = orr_trace(slow ? ORR_TRACE_SLOW : ORR_TRACE_SLOW_OVER);
@@ -263,6 +263,9 @@ count_accusers(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffect
     }
     if (ORR_PLANTED(context->settings, FAIL_BY_ONE_REPORT)) {
         majority = 1;
+    }
+    if (orr_reports_count(peer->probe.reports) < majority) {
+        return;
     }
     count = accusers(detector, now_ns, peer, false);
     if (count < majority) {
@@ -338,9 +341,9 @@ move(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrSuspicion to, Or
     OrrTrace trace =
         orr_trace(to == ORR_SUSPICION_NONE ? ORR_TRACE_TRUSTED : ORR_TRACE_SUSPECTED);
 
-    peer->probe.suspicion = to;
+    orr_members_set_suspicion(members, peer, to);
+    orr_members_watch(members, peer);
     peer->probe.suspected_since = to == ORR_SUSPICION_NONE ? 0 : now_ns;
-    members->change++;
     trace.other = peer->id;
     if (to != ORR_SUSPICION_NONE) {
         orr_trace_set_text(&trace, orr_bytes_of_string(suspicion_text(to)));

@@ -38,6 +38,14 @@ forget_evidence(OrrMember *member)
     }
 }
 
+void
+orr_node_retell(OrrNode *node, const OrrFact *fact)
+{
+    if (!node->in_bulk) {
+        orr_gossip_tell(node->context.gossip, fact);
+    }
+}
+
 static void
 take_member(OrrNode *node, const OrrMemberRecord *record, OrrEffects *out)
 {
@@ -75,7 +83,7 @@ take_member(OrrNode *node, const OrrMemberRecord *record, OrrEffects *out)
         break;
     }
     fact = orr_member_fact(member, node->now.mono_ns);
-    orr_gossip_tell(context->gossip, &fact);
+    orr_node_retell(node, &fact);
 }
 
 void
@@ -104,7 +112,7 @@ take_shard(OrrNode *node, const OrrShardRecord *record, OrrEffects *out)
         }
         break;
     case ORR_MERGE_CHANGED:
-        orr_gossip_tell(context->gossip, &fact);
+        orr_node_retell(node, &fact);
         break;
     case ORR_MERGE_KNOWN:
     case ORR_MERGE_ADDED:
@@ -118,6 +126,10 @@ take_shard(OrrNode *node, const OrrShardRecord *record, OrrEffects *out)
     }
 }
 
+/* More than a probe carries comes of an exchange. It has no doubts, and whoever else lacks its
+ * facts finds out by digests as this node did. */
+#define BULK_SIZE (ORR_FACT_SIZE_MAX * (ORR_PULSE_FACTS_MAX + 1))
+
 void
 orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out)
 {
@@ -125,6 +137,7 @@ orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out)
     OrrFact fact;
     OrrMember *doubted;
 
+    node->in_bulk = facts.size > BULK_SIZE;
     while (orr_fact_next(&facts, &fact) == ORR_OK) {
         switch (fact.kind) {
         case ORR_FACT_MEMBER:
@@ -145,4 +158,5 @@ orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out)
             break;
         }
     }
+    node->in_bulk = false;
 }

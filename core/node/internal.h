@@ -84,6 +84,7 @@ struct OrrNode {
 
     /* life */
     uint64_t boots;
+    bool in_bulk; /* the facts under way are of an exchange: rumours of them are not needed */
     uint64_t epoch_saving;         /* the last that was given to the disk */
     uint64_t epoch_saved;          /* the last that is known to be on it */
     bool epoch_failed;             /* the disk would not take it */
@@ -116,8 +117,6 @@ struct OrrNode {
     uint32_t slots_uncovered;
     bool cluster_ok;
     bool cluster_state_traced;
-    bool state_stale; /* the cluster's state is to be judged at state_at */
-    OrrTime state_at;
 
     /* slots */
     OrrSlotRange drained[ORR_DRAINED_RANGES_MAX];
@@ -212,6 +211,8 @@ bool orr_node_open_frame(OrrNode *node, const OrrEvent *event, OrrMessage *messa
 
 /* facts.c */
 void orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out);
+/* News that a peer told: tells it on. */
+void orr_node_retell(OrrNode *node, const OrrFact *fact);
 void orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out);
 
 /* role.c */

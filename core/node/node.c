@@ -369,12 +369,7 @@ orr_node_is_alone(const OrrNode *node)
 {
     const OrrMembers *members = node->context.members;
 
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->list[i] != members->self && orr_member_counts(members->list[i])) {
-            return false;
-        }
-    }
-    return true;
+    return members->counting == (orr_member_counts(members->self) ? 1 : 0);
 }
 
 /* Time */
@@ -456,9 +451,6 @@ on_time(OrrNode *node, OrrEffects *out)
     }
     if (node->now.mono_ns >= node->config_at) {
         write_config(node, out);
-    }
-    if (node->state_stale && node->now.mono_ns >= node->state_at) {
-        orr_node_update_cluster_state(node, out);
     }
     orr_detector_time(node->detector, node->now.mono_ns, out);
     orr_election_time(node->election, node->now, out);
@@ -597,9 +589,6 @@ orr_node_deadline(const OrrNode *node)
     OrrTime deadline = MIN(node->housekeeping_at, node->config_at);
 
     if (node->life == ORR_LIFE_UP) {
-        if (node->state_stale) {
-            deadline = MIN(deadline, node->state_at);
-        }
         deadline = MIN(deadline, orr_detector_deadline(node->detector));
         deadline = MIN(deadline, orr_election_deadline(node->election));
         deadline = MIN(deadline, orr_node_data_deadline(node));

@@ -36,13 +36,10 @@ obeys_itself(const OrrNode *node)
 static bool
 mates_have_spoken(const OrrNode *node)
 {
-    const OrrMembers *members = node->context.members;
+    const OrrMember *self = orr_node_self(node);
 
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *mate = members->list[i];
-
-        if (mate != members->self && mate->shard == members->self->shard &&
-            mate->state == ORR_MEMBER_ALIVE && mate->pulse_at == 0) {
+    for (const OrrMember *mate = self->shard->mates; mate != NULL; mate = mate->next_mate) {
+        if (mate != self && mate->state == ORR_MEMBER_ALIVE && mate->pulse_at == 0) {
             return false;
         }
     }
@@ -53,16 +50,12 @@ mates_have_spoken(const OrrNode *node)
 static const OrrMember *
 fuller_mate(const OrrNode *node)
 {
-    const OrrMembers *members = node->context.members;
+    const OrrMember *self = orr_node_self(node);
     const OrrMember *fullest = NULL;
 
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *mate = members->list[i];
-
-        if (mate != members->self && mate->shard == members->self->shard &&
-            mate->state == ORR_MEMBER_ALIVE && mate->pulse_at != 0 &&
-            mate->shard_epoch == members->self->shard->epoch &&
-            mate->offset > node->context.offset &&
+    for (const OrrMember *mate = self->shard->mates; mate != NULL; mate = mate->next_mate) {
+        if (mate != self && mate->state == ORR_MEMBER_ALIVE && mate->pulse_at != 0 &&
+            mate->shard_epoch == self->shard->epoch && mate->offset > node->context.offset &&
             (fullest == NULL || mate->offset > fullest->offset)) {
             fullest = mate;
         }

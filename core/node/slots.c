@@ -92,58 +92,22 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
         orr_gossip_shout(context->gossip, &fact,
                          orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out));
     } else {
-        orr_gossip_tell(context->gossip, &fact);
+        orr_node_retell(node, &fact);
     }
 }
 
 /* Cluster state */
 
-static uint32_t
-count_uncovered(const OrrNode *node)
+void
+orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
 {
     const OrrMembers *members = node->context.members;
-    uint32_t uncovered = orr_slotmap_uncovered(node->context.slotmap);
-
-    for (size_t i = 0; i < members->shard_count; i++) {
-        const OrrShard *shard = members->shards[i];
-        const OrrMember *primary;
-
-        if (shard->slot_count == 0) {
-            continue;
-        }
-        primary = orr_members_primary_of(members, shard);
-        if (primary == NULL || primary->state == ORR_MEMBER_FAILED) {
-            uncovered += shard->slot_count;
-        }
-    }
-    return uncovered;
-}
-
-static bool
-majority_is_there(OrrNode *node)
-{
-    OrrMembers *members = node->context.members;
-    uint32_t there = 0;
-
-    for (size_t i = 0; i < members->count; i++) {
-        const OrrMember *voter = members->list[i];
-        bool silent = voter->probe.suspicion == ORR_SUSPICION_SILENT ||
-                      voter->probe.suspicion == ORR_SUSPICION_DEAD;
-
-        there +=
-            orr_members_is_voter(members, voter) && voter->state == ORR_MEMBER_ALIVE && !silent;
-    }
-    return there >= orr_members_majority(members);
-}
-
-static void
-judge_cluster_state(OrrNode *node, OrrEffects *out)
-{
-    bool majority = majority_is_there(node);
+    bool majority = members->voters_there >= orr_members_majority(members);
     bool ok;
     OrrTrace trace = orr_trace(ORR_TRACE_CLUSTER_STATE);
 
-    node->slots_uncovered = count_uncovered(node);
+    node->slots_uncovered =
+        orr_slotmap_uncovered(node->context.slotmap) + members->slots_unserved;
     ok = majority &&
          (node->slots_uncovered == 0 || !node->config.settings.require_full_coverage);
     if (node->slots_uncovered == ORR_SLOT_COUNT) {
@@ -163,23 +127,6 @@ judge_cluster_state(OrrNode *node, OrrEffects *out)
                                            : majority ? "fail: slots are not covered"
                                                       : "fail: no majority of the voters"));
     orr_context_trace(&node->context, out, &trace);
-}
-
-/* In a large cluster the state is looked at ten times a second at most, however much changes.
- */
-#define STATE_SMALL 64u
-#define STATE_PAUSE (100 * ORR_NS_PER_MS)
-
-void
-orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
-{
-    if (node->context.members->count > STATE_SMALL && node->now.mono_ns < node->state_at) {
-        node->state_stale = true;
-        return;
-    }
-    node->state_stale = false;
-    node->state_at = node->now.mono_ns + STATE_PAUSE;
-    judge_cluster_state(node, out);
 }
 
 /* Draining: an owner of a cache that a majority finds slow gives its slots to the others while

@@ -24,8 +24,7 @@ struct OrrSlotMap {
     GArray *touched;   /* of uint16_t: shards whose counts changed since they were asked for */
     uint64_t version;
     uint64_t change;
-    uint64_t digest; /* of all buckets, unless it is stale */
-    bool digest_stale;
+    uint64_t digest; /* of all buckets */
 };
 
 static uint64_t
@@ -77,7 +76,6 @@ orr_slotmap_new(void)
     map->shards = g_array_new(false, true, sizeof(Shard));
     map->by_id = g_hash_table_new_full(id_hash, id_equal, g_free, NULL);
     map->touched = g_array_new(false, false, sizeof(uint16_t));
-    map->digest_stale = true;
     g_array_append_val(map->shards, nobody);
     g_hash_table_insert(map->by_id, g_memdup2(&nobody.id, sizeof nobody.id),
                         GUINT_TO_POINTER(0));
@@ -161,30 +159,36 @@ slot_hash(const OrrSlotMap *map, uint16_t slot)
     return mix((uint64_t)slot << 48 ^ entry->version ^ shard_at(map, entry->owner)->hash);
 }
 
+static void
+add_hash(OrrSlotMap *map, uint16_t slot, uint64_t hash)
+{
+    uint64_t *bucket = &map->buckets[slot / ORR_SLOTS_PER_BUCKET];
+    uint64_t salt = (slot / ORR_SLOTS_PER_BUCKET + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    map->digest -= mix(*bucket + salt);
+    *bucket += hash;
+    map->digest += mix(*bucket + salt);
+}
+
 /* The only place where an owner or a version changes. */
 static bool
 assign(OrrSlotMap *map, uint16_t slot, uint16_t owner, uint64_t version)
 {
     Slot *entry = &map->slots[slot];
-    uint64_t *digest = &map->buckets[slot / ORR_SLOTS_PER_BUCKET];
     bool changed = entry->owner != owner;
+    uint64_t before = slot_hash(map, slot);
 
-    *digest -= slot_hash(map, slot);
-    map->digest_stale = true;
     if (changed) {
         touch(map, entry->owner);
         touch(map, owner);
+        entry->state = ORR_SLOT_STABLE;
+        entry->peer = 0;
     }
     shard_at(map, entry->owner)->count--;
     shard_at(map, owner)->count++;
     entry->owner = owner;
     entry->version = version;
-    if (changed) {
-        entry->state = ORR_SLOT_STABLE;
-        entry->peer = 0;
-    }
-    *digest += slot_hash(map, slot);
-    map->digest_stale = true;
+    add_hash(map, slot, slot_hash(map, slot) - before);
     map->change++;
     map->version = MAX(map->version, version);
     return changed;
@@ -340,15 +344,6 @@ orr_slotmap_bucket_digest(const OrrSlotMap *map, uint32_t bucket)
 uint64_t
 orr_slotmap_digest(const OrrSlotMap *map)
 {
-    OrrSlotMap *cache = (OrrSlotMap *)(uintptr_t)map;
-
-    if (map->digest_stale) {
-        cache->digest = 0;
-        for (uint32_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-            cache->digest = mix(cache->digest ^ map->buckets[i]);
-        }
-        cache->digest_stale = false;
-    }
     return map->digest;
 }
 

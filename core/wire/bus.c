@@ -207,11 +207,12 @@ static void
 put_digests(OrrWriter *writer, const OrrDigests *digests)
 {
     orr_put_u8(writer, digests->reply_wanted);
+    orr_put_u32(writer, digests->salt);
     for (size_t i = 0; i < ORR_MEMBER_BUCKETS; i++) {
-        orr_put_u64(writer, digests->members[i]);
+        orr_put_u32(writer, digests->members[i]);
     }
     for (size_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-        orr_put_u64(writer, digests->slots[i]);
+        orr_put_u32(writer, digests->slots[i]);
     }
 }
 
@@ -219,11 +220,12 @@ static void
 take_digests(OrrReader *reader, OrrDigests *digests)
 {
     digests->reply_wanted = orr_take_u8(reader) != 0;
+    digests->salt = orr_take_u32(reader);
     for (size_t i = 0; i < ORR_MEMBER_BUCKETS; i++) {
-        digests->members[i] = orr_take_u64(reader);
+        digests->members[i] = orr_take_u32(reader);
     }
     for (size_t i = 0; i < ORR_SLOT_BUCKETS; i++) {
-        digests->slots[i] = orr_take_u64(reader);
+        digests->slots[i] = orr_take_u32(reader);
     }
 }
 

@@ -138,13 +138,15 @@ typedef enum OrrRefusal {
     ORR_REFUSAL_NOT_ME, /* the frame was meant for the node that had this address before */
 } OrrRefusal;
 
-#define ORR_MEMBER_BUCKETS 32u
+#define ORR_MEMBER_BUCKETS 256u
 #define ORR_SLOT_BUCKETS 64u
 
+/* Of each bucket a short hash, salted: should two that differ look alike, then not again. */
 typedef struct OrrDigests {
-    bool reply_wanted;                    /* the receiver sends its own digests back, once */
-    uint64_t members[ORR_MEMBER_BUCKETS]; /* by the last byte of the id, modulo; shards too */
-    uint64_t slots[ORR_SLOT_BUCKETS];     /* 256 neighbouring slots each */
+    bool reply_wanted; /* the receiver sends its own digests back, once */
+    uint32_t salt;
+    uint32_t members[ORR_MEMBER_BUCKETS]; /* by the last byte of the id; shards too */
+    uint32_t slots[ORR_SLOT_BUCKETS];     /* 256 neighbouring slots each */
 } OrrDigests;
 
 typedef enum OrrSuspicion {

@@ -5,12 +5,14 @@
  *                whatever rumours missed, after a partition or an absence of any length
  *
  * Every frame fits a datagram. A node with nothing new to tell adds two digests to a probe,
- * however many members and slots there are.
+ * however many members and slots there are. What anti-entropy brings by the frame is not told
+ * on as rumours: whoever else lacks it sees that by the digests.
  *
  * Source: Demers et al., "Epidemic Algorithms for Replicated Database Maintenance", PODC 1987,
  * sections 1.3 and 1.4; Das, Gupta, Motivala, "SWIM", DSN 2002, section 4.1 (piggybacking).
- * Bounds: ORR_RUMOURS_MAX rumours (then the one told most often makes room), and
- * ORR_EXCHANGE_FRAMES_MAX frames in answer to one exchange; what is cut is told by the next.
+ * Bounds: ORR_RUMOURS_MAX rumours (then the one told most often makes room), and in answer to
+ * exchanges ORR_EXCHANGE_RATE bytes a second, of which ORR_EXCHANGE_FRAMES_MAX frames can be
+ * saved up; what is cut is told by the next.
  */
 #ifndef ORRERY_GOSSIP_H
 #define ORRERY_GOSSIP_H
@@ -20,7 +22,8 @@
 ORR_BEGIN_DECLS
 
 #define ORR_RUMOURS_MAX 256u
-#define ORR_EXCHANGE_FRAMES_MAX 16u
+#define ORR_EXCHANGE_FRAMES_MAX 48u
+#define ORR_EXCHANGE_RATE 65536 /* bytes a second that a node answers to digests, all told */
 #define ORR_PULSE_FACTS_MAX 8u
 
 ORR_API OrrGossip *orr_gossip_new(OrrContext *context);

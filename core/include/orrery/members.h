@@ -34,39 +34,46 @@ typedef struct OrrShard {
     OrrId primary;
     uint64_t epoch;
     uint64_t start_offset;
-    uint32_t slot_count; /* orr_members_set_slot_count() */
+    uint32_t slot_count;     /* orr_members_set_slot_count() */
+    uint32_t unserved;       /* of them, counted in the table: private to members_tally.c */
+    struct OrrMember *mates; /* its members by id, forgotten ones too; next: next_mate */
 } OrrShard;
 
-/* The detector's part of a member: see detector.h. */
+/* The detector's part of a member: see detector.h. What every probe reads comes first. */
 typedef struct OrrProbe {
+    OrrTime leased;        /* when the latest probe was sent whose answer granted a lease */
     OrrTime sent;          /* the last probe; 0: never */
     OrrTime awaiting;      /* the first probe not answered yet; 0: none */
     OrrTime answered;      /* when the latest answered probe was sent; 0: never */
-    OrrTime leased;        /* when the latest probe was sent whose answer granted a lease */
+    OrrTime refused_since; /* 0: its host does not refuse */
     OrrTime granted_until; /* the lease this node granted to the member */
-    uint64_t yielded;    /* that lease is no obstacle to the primary of this epoch; 0: it is */
-    OrrTime probe_again; /* ORR_NEVER, or when to look again at a refusing host */
-    OrrTime refused_since;   /* 0: its host does not refuse */
-    OrrTime refused_last;    /* when it refused last */
+    uint64_t yielded;     /* that lease is no obstacle to the primary of this epoch; 0: it is */
+    OrrTime probe_again;  /* ORR_NEVER, or when to look again at a refusing host */
+    OrrTime refused_last; /* when it refused last */
     OrrTime suspected_since; /* 0: not suspected by this node */
     OrrTime reported;        /* when the suspicion was last told */
     OrrTime slow_since;      /* 0: not slow */
     OrrTime fast_since;      /* once slow: since when it answers in time again; 0: does not */
-    OrrSuspicion suspicion;
-    uint64_t latency_ns;        /* of its echoes, smoothed */
-    OrrTime echo_sent;          /* the echo not back yet; 0: none */
+    OrrTime doubted;         /* when others said that it does not answer; 0: never */
+    OrrSuspicion suspicion;  /* orr_members_set_suspicion() */
+    uint64_t latency_ns;     /* of its echoes, smoothed */
+    OrrTime echo_sent;       /* the echo not back yet; 0: none */
     struct OrrReports *reports; /* who accuses it; or NULL */
     bool slow;                  /* by a majority of the voters */
 } OrrProbe;
 
 typedef struct OrrMember {
     OrrId id;
-    OrrShard *shard; /* never NULL */
-    OrrAddress address;
-    uint64_t incarnation;
-    uint8_t tally;        /* as what it is counted in the table: private to members.c */
+    uint8_t tally;        /* as what it is counted in the table: private to members_tally.c */
+    bool watched;         /* private to members_tally.c */
     OrrMemberState state; /* never SUSPECTED: that is probe.suspicion */
-    OrrRole role;         /* as configured: WITNESS or not */
+    OrrShard *shard;      /* never NULL */
+    OrrProbe probe;
+    uint64_t incarnation;
+    struct OrrMember *next_mate;    /* of its shard, by id */
+    struct OrrMember *next_watched; /* orr_members_watch() */
+    OrrAddress address;
+    OrrRole role; /* as configured: WITNESS or not */
     OrrTime state_since;
     OrrTime ban_until; /* FORGOTTEN */
     /* from its last pulse */
@@ -79,8 +86,21 @@ typedef struct OrrMember {
     uint64_t offset_mid;
     OrrTime mid_at;
     int64_t clock_ahead_ms;
-    OrrProbe probe;
+    /* the election's: what it answered when this node stood in that epoch */
+    uint64_t ballot_epoch;
+    uint8_t ballot;
 } OrrMember;
+
+/* Entries of the indexes by id: most lookups that miss do not touch what they point to. */
+typedef struct OrrMemberSlot {
+    uint64_t hash;
+    OrrMember *member; /* NULL: free */
+} OrrMemberSlot;
+
+typedef struct OrrShardSlot {
+    uint64_t hash;
+    OrrShard *shard; /* NULL: free */
+} OrrShardSlot;
 
 typedef struct OrrMembers {
     OrrMember **list; /* by id */
@@ -88,17 +108,26 @@ typedef struct OrrMembers {
     OrrShard **shards; /* by id */
     size_t shard_count;
     OrrMember *self;
-    uint64_t buckets[ORR_MEMBER_BUCKETS];
-    uint64_t change;        /* grows with every change of a record, and of shard->slot_count */
-    uint64_t digest_change; /* the change at which `digest` was computed */
-    uint64_t digest;
-    uint32_t voters;   /* failed ones included */
-    uint32_t counting; /* members not forgotten */
-    uint32_t failed;   /* of them */
+    uint64_t buckets[ORR_MEMBER_BUCKETS]; /* each the sum of the hashes of its records */
+    uint64_t digest;                      /* of the buckets */
+    uint64_t change;         /* grows with every change of a record, and of shard->slot_count */
+    uint32_t voters;         /* failed ones included */
+    uint32_t voters_there;   /* of them alive and, to this node, neither silent nor dead */
+    uint32_t counting;       /* members not forgotten */
+    uint32_t failed;         /* of them */
+    uint32_t slots_unserved; /* of shards whose primary is failed, or no member */
+    uint64_t voters_change;  /* grows whenever somebody becomes a voter, or none */
+    OrrMember *watched;      /* orr_members_watch() */
+    OrrMember *watched_last;
     size_t list_room;
     size_t shard_room;
-    OrrMember **index; /* open addressing, by the hash of the id */
+    OrrShardSlot *shard_index; /* the same of shards */
+    size_t shard_index_size;
+    OrrMemberSlot *index; /* open addressing, by the hash of the id */
     size_t index_size;
+    OrrMember **addresses; /* the same by bus address, of members that count */
+    size_t addresses_size;
+    bool addresses_stale; /* to be made anew before it is used */
     const OrrSettings *settings;
 } OrrMembers;
 
@@ -110,7 +139,8 @@ ORR_API void orr_members_free(OrrMembers *members);
 
 /* Or NULL. Forgotten ones are found too. */
 ORR_API OrrMember *orr_members_find(const OrrMembers *members, const OrrId *id);
-/* The member that is not forgotten at this bus address, or NULL. O(n). */
+/* The member that is not forgotten at this bus address, or NULL: of several that with the
+ * smallest id. O(1), or O(n) when an address has changed since. */
 ORR_API OrrMember *orr_members_find_address(const OrrMembers *members, const OrrAddress *at);
 /* The shard's entry, made with epoch 0 if it is not there; NULL past ORR_SHARDS_MAX. */
 ORR_API OrrShard *orr_members_shard(OrrMembers *members, const OrrId *id);
@@ -142,6 +172,14 @@ ORR_API void orr_members_set_self(OrrMembers *members, uint64_t incarnation,
 ORR_API void orr_members_set_primary(OrrMembers *members, const OrrShardRecord *record);
 /* The slot map's count of the shard's slots: makes a voter of its primary, or not. */
 ORR_API void orr_members_set_slot_count(OrrMembers *members, OrrShard *shard, uint32_t count);
+/* This node's own suspicion of a member changes. */
+ORR_API void orr_members_set_suspicion(OrrMembers *members, OrrMember *member,
+                                       OrrSuspicion suspicion);
+/* The watched are those that need to be looked at with every tick of the detector: who has not
+ * answered yet, refuses or is suspected. Each once, in the order of being put there. */
+ORR_API void orr_members_watch(OrrMembers *members, OrrMember *member);
+/* Keeps those of the watched that `keep` wants. */
+ORR_API void orr_members_watch_only(OrrMembers *members, bool (*keep)(const OrrMember *member));
 /* Admits a node known by nothing or by a tombstone, as an administrator wishes. */
 ORR_API OrrMember *orr_members_admit(OrrMembers *members, OrrTime now_ns,
                                      const OrrMemberRecord *record);

@@ -108,7 +108,16 @@ orr_id_compare(const OrrId *a, const OrrId *b)
 static inline bool
 orr_id_equal(const OrrId *a, const OrrId *b)
 {
-    return orr_id_compare(a, b) == 0;
+    uint64_t x[2];
+    uint64_t y[2];
+    uint32_t x_rest;
+    uint32_t y_rest;
+
+    memcpy(x, a->bytes, sizeof x);
+    memcpy(y, b->bytes, sizeof y);
+    memcpy(&x_rest, a->bytes + sizeof x, sizeof x_rest);
+    memcpy(&y_rest, b->bytes + sizeof y, sizeof y_rest);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x_rest ^ y_rest)) == 0;
 }
 
 /* True for the id that means "none". */
