@@ -1,60 +1,20 @@
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files_private.h"
+#include "log.h"
+
 #define NAME_SIZE 32u
+#define BUFFER_KEPT (1u << 20) /* bytes */
+#define ROUNDS_MAX 16u         /* of results that lead to stores, before the loop waits */
 
-static const char *const KIND_NAMES[ORR_FILE_KINDS] = {"state", "config", "log", "snapshot"};
-
-typedef struct File {
-    uint64_t key; /* kind and generation */
-    int fd;
-    off_t size;
-    bool failed;
-    bool dirty; /* written, not synced */
-} File;
-
-typedef struct Store {
-    uint64_t op;
-    OrrFileKind kind;
-    uint32_t generation;
-    OrrStoreAction action;
-    bool sync;
-    bool refused; /* its bytes found no room */
-    size_t size;
-    OrrStatus status;
-} Store;
-
-typedef struct Batch {
-    GArray *stores;    /* of Store */
-    GByteArray *bytes; /* of the stores, one after the other */
-    bool slow;         /* has syncs or removals: for the other thread */
-} Batch;
-
-/* `open` and `directory_dirty` belong to whoever runs a batch; there is one at a time. */
-struct LiveFiles {
-    LiveLoop *loop;
-    void (*stored)(void *user, uint64_t op, OrrStatus status);
-    void *user;
-    int directory;
-    int lock;
-    GHashTable *open; /* of File */
-    bool directory_dirty;
-    Batch *queue;
-    Batch *running;
-    bool under_way;
-    LiveHistogram syncs;      /* of whoever runs a batch */
-    LiveFilesStatistics told; /* as of the last batch that ended */
-    GArray *loaded;           /* of OrrFile */
-};
+const char *const live_file_kinds[ORR_FILE_KINDS] = {"state", "config", "log", "snapshot"};
 
 static uint64_t
 key_of(OrrFileKind kind, uint32_t generation)
@@ -63,27 +23,9 @@ key_of(OrrFileKind kind, uint32_t generation)
 }
 
 static void
-file_name(OrrFileKind kind, uint32_t generation, char *name)
+file_name(uint64_t key, char *name)
 {
-    g_snprintf(name, NAME_SIZE, "%s.%u", KIND_NAMES[kind], generation);
-}
-
-static Batch *
-batch_new(void)
-{
-    Batch *batch = g_new0(Batch, 1);
-
-    batch->stores = g_array_new(FALSE, FALSE, sizeof(Store));
-    batch->bytes = g_byte_array_new();
-    return batch;
-}
-
-static void
-batch_free(Batch *batch)
-{
-    g_array_unref(batch->stores);
-    g_byte_array_unref(batch->bytes);
-    g_free(batch);
+    g_snprintf(name, NAME_SIZE, "%s.%u", live_file_kinds[key >> 32], (uint32_t)key);
 }
 
 static void
@@ -91,178 +33,182 @@ free_file(gpointer data)
 {
     File *file = data;
 
-    (void)close(file->fd);
+    if (file->fd >= 0) {
+        (void)close(file->fd);
+    }
     g_free(file);
 }
 
-/* Running a batch, on either thread */
+/* From now on nothing is written to it: what follows a gap could not be read back. */
+static void
+fail_file(File *file, const char *what, int error)
+{
+    char name[NAME_SIZE];
+
+    if (file->error == 0) {
+        file_name(file->key, name);
+        live_log(LIVE_LOG_WARNING, "cannot %s %s: %s", what, name, g_strerror(error));
+        file->error = error;
+    }
+}
+
+/* Writing, on the loop's thread */
+
+static void
+open_fd(LiveFiles *files, File *file)
+{
+    char name[NAME_SIZE];
+    struct stat status;
+
+    file_name(file->key, name);
+    file->fd = openat(files->directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (file->fd < 0 || fstat(file->fd, &status) < 0) {
+        fail_file(file, "open", errno);
+        return;
+    }
+    file->size = status.st_size;
+    files->directory_dirty = true;
+}
 
 static File *
-open_file(LiveFiles *files, OrrFileKind kind, uint32_t generation)
+find_or_open(LiveFiles *files, OrrFileKind kind, uint32_t generation)
 {
     uint64_t key = key_of(kind, generation);
     File *file = g_hash_table_lookup(files->open, &key);
-    char name[NAME_SIZE];
-    struct stat status;
-    int fd;
 
-    if (file != NULL) {
-        return file;
+    if (file == NULL) {
+        file = g_new0(File, 1);
+        file->key = key;
+        open_fd(files, file);
+        g_hash_table_insert(files->open, &file->key, file);
     }
-    file_name(kind, generation, name);
-    fd = openat(files->directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        return NULL;
-    }
-    if (fstat(fd, &status) < 0) {
-        (void)close(fd);
-        return NULL;
-    }
-    file = g_new0(File, 1);
-    *file = (File){.key = key, .fd = fd, .size = status.st_size};
-    files->directory_dirty = true;
-    g_hash_table_insert(files->open, &file->key, file);
     return file;
 }
 
-static bool
+static void
 write_all(File *file, const uint8_t *data, size_t size)
 {
     size_t done = 0;
 
-    while (done < size) {
+    while (done < size && file->error == 0) {
         ssize_t written = write(file->fd, data + done, size - done);
 
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
+            fail_file(file, "write", written < 0 ? errno : ENOSPC);
             (void)!ftruncate(file->fd, file->size); /* no half entry in the middle of a file */
-            return false;
+            return;
         }
         done += (size_t)written;
     }
-    file->size += (off_t)size;
-    file->dirty = file->dirty || size > 0;
-    return true;
+    if (file->error == 0) {
+        file->size += (off_t)size;
+        file->dirty = file->dirty || size > 0;
+    }
 }
 
-static bool
-sync_file(LiveFiles *files, File *file)
-{
-    if (files->directory_dirty) {
-        if (fsync(files->directory) < 0) {
-            return false;
-        }
-        files->directory_dirty = false;
-    }
-    OrrTime begun_ns = live_loop_now().mono_ns;
-
-    if (fdatasync(file->fd) < 0) {
-        return false;
-    }
-    live_histogram_add(&files->syncs, live_loop_now().mono_ns - begun_ns);
-    file->dirty = false;
-    return true;
-}
-
-/* Appends of one file that follow each other: one write, and one sync for all of them. */
-static OrrStatus
-append_run(LiveFiles *files, const Store *first, const uint8_t *data, size_t size, bool sync)
-{
-    File *file = open_file(files, first->kind, first->generation);
-
-    if (file == NULL) {
-        return ORR_IO;
-    }
-    file->failed = file->failed || first->refused;
-    if (file->failed || !write_all(file, data, size) || (sync && !sync_file(files, file))) {
-        file->failed = true;
-        return ORR_IO;
-    }
-    return ORR_OK;
-}
-
+/* The name goes at once; the bytes go when the other thread closes the file. */
 static OrrStatus
 remove_file(LiveFiles *files, const Store *store)
 {
     uint64_t key = key_of(store->kind, store->generation);
+    File *file = g_hash_table_lookup(files->open, &key);
     char name[NAME_SIZE];
 
-    (void)g_hash_table_remove(files->open, &key);
-    file_name(store->kind, store->generation, name);
+    file_name(key, name);
+    if (file != NULL) {
+        g_hash_table_steal(files->open, &key);
+    } else {
+        file = g_new0(File, 1);
+        file->key = key;
+        file->fd = openat(files->directory, name, O_RDONLY | O_CLOEXEC);
+    }
+    g_ptr_array_add(files->next.gone, file);
     return unlinkat(files->directory, name, 0) == 0 || errno == ENOENT ? ORR_OK : ORR_IO;
 }
-
-static bool
-same_file(const Store *a, const Store *b)
-{
-    return !a->refused && !b->refused && a->kind == b->kind && a->generation == b->generation &&
-           a->action == ORR_STORE_APPEND && b->action == ORR_STORE_APPEND;
-}
-
-static void
-run_batch(void *user)
-{
-    LiveFiles *files = user;
-    Batch *batch = files->running;
-    size_t offset = 0;
-    guint next;
-
-    for (guint i = 0; i < batch->stores->len; i = next) {
-        Store *first = &g_array_index(batch->stores, Store, i);
-        size_t size = first->size;
-        bool sync = first->sync;
-        OrrStatus status;
-
-        for (next = i + 1; next < batch->stores->len &&
-                           same_file(first, &g_array_index(batch->stores, Store, next));
-             next++) {
-            size += g_array_index(batch->stores, Store, next).size;
-            sync = sync || g_array_index(batch->stores, Store, next).sync;
-        }
-        status = first->action == ORR_STORE_REMOVE
-                     ? remove_file(files, first)
-                     : append_run(files, first, batch->bytes->data + offset, size, sync);
-        offset += size;
-        for (guint j = i; j < next; j++) {
-            g_array_index(batch->stores, Store, j).status = status;
-        }
-    }
-}
-
-/* On the loop's thread */
 
 static void
 count_store(LiveFiles *files, const Store *store)
 {
     if (store->status != ORR_OK) {
-        files->told.errors++;
+        files->statistics.errors++;
     } else if (store->action == ORR_STORE_APPEND) {
-        files->told.written += store->size;
-        files->told.log_written += store->kind == ORR_FILE_LOG ? store->size : 0;
+        files->statistics.written += store->size;
+        files->statistics.log_written += store->kind == ORR_FILE_LOG ? store->size : 0;
     }
 }
 
+/* Results of one file are told in the order of its stores. */
 static void
-tell_stored(void *user)
+settle(LiveFiles *files, Store *store)
 {
-    LiveFiles *files = user;
-    Batch *batch = files->running;
-
-    files->under_way = false;
-    files->told.syncs = files->syncs;
-    for (guint i = 0; i < batch->stores->len; i++) {
-        Store store = g_array_index(batch->stores, Store, i);
-
-        count_store(files, &store);
-        if (store.op != 0) {
-            files->stored(files->user, store.op, store.status);
-        }
+    if (store->action == ORR_STORE_APPEND &&
+        (store->file->waiting > 0 || (store->sync && store->status == ORR_OK))) {
+        store->file->waiting++;
+        files->statistics.queued += store->size;
+        g_array_append_val(files->next.stores, *store);
+        return;
     }
-    g_array_set_size(batch->stores, 0);
-    g_byte_array_set_size(batch->bytes, 0);
-    batch->slow = false;
+    count_store(files, store);
+    if (store->op != 0) {
+        g_array_append_val(files->done, *store);
+    }
+}
+
+static bool
+same_file(const Store *a, const Store *b)
+{
+    return a->kind == b->kind && a->generation == b->generation &&
+           a->action == ORR_STORE_APPEND && b->action == ORR_STORE_APPEND;
+}
+
+/* Appends to one file that follow each other are one write. Returns the first after them. */
+static guint
+write_run(LiveFiles *files, guint first, const uint8_t *data, size_t *size)
+{
+    Store *store = &g_array_index(files->queue, Store, first);
+    guint next = first + 1;
+    File *file;
+
+    *size = store->size;
+    if (store->action == ORR_STORE_REMOVE) {
+        store->status = remove_file(files, store);
+        settle(files, store);
+        return next;
+    }
+    while (next < files->queue->len &&
+           same_file(store, &g_array_index(files->queue, Store, next))) {
+        *size += g_array_index(files->queue, Store, next++).size;
+    }
+    file = find_or_open(files, store->kind, store->generation);
+    write_all(file, data, *size);
+    for (guint i = first; i < next; i++) {
+        store = &g_array_index(files->queue, Store, i);
+        store->file = file;
+        store->status = file->error == 0 ? ORR_OK : ORR_IO;
+        settle(files, store);
+    }
+    return next;
+}
+
+void
+live_files_write(LiveFiles *files)
+{
+    size_t offset = 0;
+    size_t size;
+
+    for (guint i = 0; i < files->queue->len;) {
+        i = write_run(files, i, files->bytes->data + offset, &size);
+        offset += size;
+    }
+    g_array_set_size(files->queue, 0);
+    if (files->bytes->len > BUFFER_KEPT) {
+        g_byte_array_unref(files->bytes);
+        files->bytes = g_byte_array_new();
+    }
+    g_byte_array_set_size(files->bytes, 0);
 }
 
 void
@@ -277,49 +223,156 @@ live_files_store(LiveFiles *files, const OrrEffect *effect)
                    .size = bytes.size};
 
     g_assert((unsigned)store.kind < ORR_FILE_KINDS);
-    if (files->queue->bytes->len + bytes.size > LIVE_FILES_QUEUE_MAX) {
-        /* the disk hangs: bytes are missing from this file, so it is told to fail */
-        store.size = 0;
-        store.refused = true;
-    } else if (bytes.size > 0) {
-        g_byte_array_append(files->queue->bytes, bytes.data, (guint)bytes.size);
+    if (files->bytes->len + bytes.size > LIVE_FILES_GATHER_MAX) {
+        live_files_write(files);
     }
-    files->queue->slow = files->queue->slow || store.sync || store.action == ORR_STORE_REMOVE;
-    g_array_append_val(files->queue->stores, store);
+    if (bytes.size > 0) {
+        g_byte_array_append(files->bytes, bytes.data, (guint)bytes.size);
+    }
+    g_array_append_val(files->queue, store);
+}
+
+/* Syncing, on the other thread */
+
+static void
+run_job(void *user)
+{
+    LiveFiles *files = user;
+    SyncJob *job = &files->running;
+
+    if (job->directory && fsync(files->directory) < 0) {
+        job->directory_error = errno;
+    }
+    for (guint i = 0; i < job->items->len; i++) {
+        SyncItem *item = &g_array_index(job->items, SyncItem, i);
+        OrrTime begun_ns = live_loop_now().mono_ns;
+
+        item->error = job->directory_error;
+        if (item->error == 0 && fdatasync(item->file->fd) < 0) {
+            item->error = errno;
+        }
+        item->took_ns = live_loop_now().mono_ns - begun_ns;
+    }
+    for (guint i = 0; i < job->gone->len; i++) {
+        File *file = g_ptr_array_index(job->gone, i);
+
+        (void)close(file->fd);
+        file->fd = -1;
+    }
+}
+
+/* And back on the loop's */
+
+static void
+end_job(void *user)
+{
+    LiveFiles *files = user;
+    SyncJob *job = &files->running;
+
+    files->under_way = false;
+    files->directory_dirty = files->directory_dirty || job->directory_error != 0;
+    for (guint i = 0; i < job->items->len; i++) {
+        SyncItem item = g_array_index(job->items, SyncItem, i);
+
+        if (item.error != 0) {
+            fail_file(item.file, "sync", item.error);
+        } else {
+            live_histogram_add(&files->statistics.syncs, item.took_ns);
+        }
+    }
+    for (guint i = 0; i < job->stores->len; i++) {
+        Store *store = &g_array_index(job->stores, Store, i);
+
+        store->file->waiting--;
+        files->statistics.queued -= store->size;
+        if (store->sync && store->file->error != 0) {
+            store->status = ORR_IO;
+        }
+        count_store(files, store);
+        if (store->op != 0) {
+            g_array_append_val(files->done, *store);
+        }
+    }
+    g_array_set_size(job->stores, 0);
+    g_array_set_size(job->items, 0);
+    g_ptr_array_set_size(job->gone, 0);
+}
+
+static void
+add_item(SyncJob *job, File *file)
+{
+    SyncItem item = {.file = file};
+
+    for (guint i = 0; i < job->items->len; i++) {
+        if (g_array_index(job->items, SyncItem, i).file == file) {
+            return;
+        }
+    }
+    file->dirty = false; /* what is written meanwhile marks it again */
+    g_array_append_val(job->items, item);
+}
+
+static void
+begin_job(LiveFiles *files)
+{
+    SyncJob job = files->next;
+
+    files->next = files->running;
+    for (guint i = 0; i < job.stores->len; i++) {
+        const Store *store = &g_array_index(job.stores, Store, i);
+
+        if (store->sync && store->file->error == 0) {
+            add_item(&job, store->file);
+        }
+    }
+    job.directory = job.items->len > 0 && files->directory_dirty;
+    job.directory_error = 0;
+    files->directory_dirty = files->directory_dirty && !job.directory;
+    files->running = job;
+    files->under_way = true;
+    live_loop_work(files->loop, run_job, end_job, files);
+}
+
+static void
+tell_results(LiveFiles *files)
+{
+    GArray *list = files->done;
+
+    files->done = files->told;
+    files->told = list;
+    for (guint i = 0; i < list->len; i++) {
+        Store store = g_array_index(list, Store, i);
+
+        files->stored(files->user, store.op, store.status);
+    }
+    g_array_set_size(list, 0);
 }
 
 void
 live_files_flush(LiveFiles *files)
 {
-    Batch *batch = files->queue;
+    unsigned rounds = 0;
 
-    if (files->under_way || batch->stores->len == 0) {
-        return;
-    }
-    files->queue = files->running;
-    files->running = batch;
-    files->under_way = true;
-    if (batch->slow) {
-        live_loop_work(files->loop, run_batch, tell_stored, files);
-    } else {
-        run_batch(files);
-        tell_stored(files);
-    }
+    do { /* results lead to more stores */
+        live_files_write(files);
+        if (!files->under_way && (files->next.stores->len > 0 || files->next.gone->len > 0)) {
+            begin_job(files);
+        }
+        tell_results(files);
+    } while ((files->queue->len > 0 || files->done->len > 0) && ++rounds < ROUNDS_MAX);
 }
 
 LiveFilesStatistics
 live_files_statistics(const LiveFiles *files)
 {
-    LiveFilesStatistics statistics = files->told;
-
-    statistics.queued = files->queue->bytes->len;
-    return statistics;
+    return files->statistics;
 }
 
 bool
 live_files_idle(const LiveFiles *files)
 {
-    return !files->under_way && files->queue->stores->len == 0;
+    return !files->under_way && files->queue->len == 0 && files->done->len == 0 &&
+           files->next.stores->len == 0 && files->next.gone->len == 0;
 }
 
 bool
@@ -327,107 +380,36 @@ live_files_sync(LiveFiles *files)
 {
     GHashTableIter iter;
     gpointer value;
-    bool well = true;
+    bool well = fsync(files->directory) == 0;
 
     g_hash_table_iter_init(&iter, files->open);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         File *file = value;
 
-        if (file->dirty && !sync_file(files, file)) {
+        if (file->error != 0 || (file->dirty && fdatasync(file->fd) < 0)) {
             well = false;
         }
     }
     return well;
 }
 
-/* Reading at start */
-
-static bool
-parse_name(const char *name, OrrFile *file)
-{
-    for (unsigned kind = 0; kind < ORR_FILE_KINDS; kind++) {
-        size_t size = strlen(KIND_NAMES[kind]);
-        guint64 generation;
-
-        if (strncmp(name, KIND_NAMES[kind], size) == 0 && name[size] == '.' &&
-            g_ascii_string_to_unsigned(name + size + 1, 10, 1, UINT32_MAX, &generation, NULL)) {
-            file->kind = (OrrFileKind)kind;
-            file->generation = (uint32_t)generation;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-map_file(const LiveFiles *files, const char *name, OrrFile *file, char **why)
-{
-    int fd = openat(files->directory, name, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    void *data = NULL;
-
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        *why = g_strdup_printf("cannot open %s: %s", name, g_strerror(errno));
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return false;
-    }
-    file->content = ORR_BYTES_EMPTY;
-    if (status.st_size > 0) {
-        data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-        if (data == MAP_FAILED) {
-            *why = g_strdup_printf("cannot read %s: %s", name, g_strerror(errno));
-            (void)close(fd);
-            return false;
-        }
-        file->content = orr_bytes(data, (size_t)status.st_size);
-    }
-    (void)close(fd);
-    return true;
-}
-
-bool
-live_files_load(LiveFiles *files, const OrrFile **list, size_t *count, char **why)
-{
-    DIR *directory = fdopendir(dup(files->directory));
-    bool well = directory != NULL;
-
-    if (!well) {
-        *why = g_strdup_printf("cannot read the directory: %s", g_strerror(errno));
-        return false;
-    }
-    for (struct dirent *entry = readdir(directory); well && entry != NULL;
-         entry = readdir(directory)) {
-        OrrFile file = {0};
-
-        if (parse_name(entry->d_name, &file)) {
-            well = map_file(files, entry->d_name, &file, why);
-            if (well) {
-                g_array_append_val(files->loaded, file);
-            }
-        }
-    }
-    (void)closedir(directory);
-    *list = (const OrrFile *)(const void *)files->loaded->data;
-    *count = files->loaded->len;
-    return well;
-}
-
-void
-live_files_unload(LiveFiles *files)
-{
-    for (guint i = 0; i < files->loaded->len; i++) {
-        OrrBytes content = g_array_index(files->loaded, OrrFile, i).content;
-
-        if (content.size > 0) {
-            (void)munmap((void *)(uintptr_t)content.data, content.size);
-        }
-    }
-    g_array_set_size(files->loaded, 0);
-}
-
 /* Birth and death */
+
+static void
+job_init(SyncJob *job)
+{
+    job->stores = g_array_new(FALSE, FALSE, sizeof(Store));
+    job->items = g_array_new(FALSE, FALSE, sizeof(SyncItem));
+    job->gone = g_ptr_array_new_with_free_func(free_file);
+}
+
+static void
+job_clear(SyncJob *job)
+{
+    g_array_unref(job->stores);
+    g_array_unref(job->items);
+    g_ptr_array_unref(job->gone);
+}
 
 static bool
 lock_directory(LiveFiles *files, const char *directory, char **why)
@@ -459,8 +441,12 @@ live_files_new(LiveLoop *loop, const char *directory,
     *files = (LiveFiles){.loop = loop, .stored = stored, .user = user};
     files->directory = files->lock = -1;
     files->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_file);
-    files->queue = batch_new();
-    files->running = batch_new();
+    files->queue = g_array_new(FALSE, FALSE, sizeof(Store));
+    files->bytes = g_byte_array_new();
+    files->done = g_array_new(FALSE, FALSE, sizeof(Store));
+    files->told = g_array_new(FALSE, FALSE, sizeof(Store));
+    job_init(&files->next);
+    job_init(&files->running);
     files->loaded = g_array_new(FALSE, FALSE, sizeof(OrrFile));
     if (g_mkdir_with_parents(directory, 0750) < 0) {
         *why = g_strdup_printf("cannot make %s: %s", directory, g_strerror(errno));
@@ -479,8 +465,12 @@ live_files_free(LiveFiles *files)
     }
     live_files_unload(files);
     g_hash_table_unref(files->open);
-    batch_free(files->queue);
-    batch_free(files->running);
+    g_array_unref(files->queue);
+    g_byte_array_unref(files->bytes);
+    g_array_unref(files->done);
+    g_array_unref(files->told);
+    job_clear(&files->next);
+    job_clear(&files->running);
     g_array_unref(files->loaded);
     if (files->directory >= 0) {
         (void)close(files->directory);

@@ -1,12 +1,12 @@
 /* files.h - the files of a node in a directory: `state.1`, `log.7`, ... and a lock.
  *
- * Writes are done in the order in which they were asked for, many at a time: what is queued
- * while a sync is under way goes out together after it (group commit). Syncs and removals run
- * on another thread; writes that need none are done before the loop waits, unless a sync is
- * under way. A write that failed is cut off again, and its file takes no more: what follows a
- * gap could not be read back.
+ * Writes go to the kernel in the order in which they were asked for, many in one call, before
+ * anything that was asked for later leaves the process: a killed process has written whatever
+ * it acknowledged. Syncs are done on another thread, so that a slow disk stalls nobody; what
+ * wants one while one is under way shares the next (group commit). A write that failed is cut
+ * off again, and its file takes no more: what follows a gap could not be read back.
  *
- * Memory: LIVE_FILES_QUEUE_MAX bytes of writes at most wait; more fail. Threads: the loop's.
+ * Memory: nothing waits but results. Threads: the loop's.
  */
 #ifndef LIVE_FILES_H
 #define LIVE_FILES_H
@@ -16,7 +16,7 @@
 #include "histogram.h"
 #include "loop.h"
 
-#define LIVE_FILES_QUEUE_MAX (256u << 20) /* bytes */
+#define LIVE_FILES_GATHER_MAX (1u << 20) /* bytes that are gathered for one write */
 
 typedef struct LiveFiles LiveFiles;
 
@@ -30,17 +30,19 @@ bool live_files_load(LiveFiles *files, const OrrFile **list, size_t *count, char
 void live_files_unload(LiveFiles *files);
 /* Queues a STORE effect. */
 void live_files_store(LiveFiles *files, const OrrEffect *effect);
-/* Does, or begins, what is queued; before the loop waits. Calls stored(). */
+/* Writes what is queued; calls nobody. */
+void live_files_write(LiveFiles *files);
+/* The same, begins what is to be synced, and tells results by stored(): before the loop waits
+ * or sends. */
 void live_files_flush(LiveFiles *files);
 typedef struct LiveFilesStatistics {
     uint64_t written;     /* bytes, of all files */
     uint64_t log_written; /* of those, of the log of writes */
     uint64_t errors;      /* stores that failed */
-    uint64_t queued;      /* bytes that wait now */
+    uint64_t queued;      /* bytes that are written, and wait for a sync now */
     LiveHistogram syncs;
 } LiveFilesStatistics;
 
-/* As of the last batch that ended. */
 LiveFilesStatistics live_files_statistics(const LiveFiles *files);
 /* Nothing is queued or under way. */
 bool live_files_idle(const LiveFiles *files);

@@ -173,6 +173,9 @@ perform(LiveHost *host, const OrrEffects *effects)
 
         switch (effect.type) {
         case ORR_EFFECT_SEND:
+            if (effect.send.lane == ORR_LANE_CONTROL) {
+                live_files_write(host->files); /* datagrams leave at once */
+            }
             live_link_send(host->link, &effect.send.to, effect.send.lane, effect.send.frame);
             break;
         case ORR_EFFECT_STORE:
