@@ -2,7 +2,7 @@
 # Failover time of a primary that is gone, node timeout 5 s: real processes beside the simulator.
 #   bench/failover_live.sh ORRERY ORRERYD [RUNS]        CSV; RUNS (5) live ones of each kind
 # Goals: 1 s when its host refuses connections, 6.5 s when it fell silent. The two worlds must agree:
-# exit code 1 when the live median lies outside of what 500 seeds show, give or take a heartbeat (1 s).
+# exit code 1 when the live median lies outside of what 500 seeds show, give or take 250 ms.
 set -euo pipefail
 orrery=$1
 daemon=$2
@@ -34,7 +34,7 @@ for kind in killed silent; do
     mapfile -t live < <(sort -n "$work/$kind")
     middle=${live[$((${#live[@]} / 2))]}
     verdict=agrees
-    if [ "$middle" -lt $((simulated[0] - 1000)) ] || [ "$middle" -gt $((simulated[3] + 1000)) ]; then
+    if [ "$middle" -lt $((simulated[0] - 250)) ] || [ "$middle" -gt $((simulated[3] + 250)) ]; then
         verdict=differs
         status=1
     fi

@@ -46,5 +46,6 @@ live_metrics_write(const LiveFigures *figures, OrrTime now_ns, GString *out)
     orr_node_view(figures->node, now_ns, &view);
     (void)orr_node_info(figures->node, info, INFO_SIZE);
     live_metrics_of_info(info, out);
+    live_metrics_of_statistics(figures->node, out);
     live_metrics_own(figures, &view, now_ns, out);
 }

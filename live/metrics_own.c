@@ -103,6 +103,20 @@ cluster(const OrrNode *node, const OrrNodeView *view, GString *out)
            view->slots_uncovered);
 }
 
+static void
+moving_slots(const OrrSlotMap *map, GString *out)
+{
+    uint32_t count[3] = {0}; /* by OrrSlotState */
+
+    for (uint32_t slot = 0; slot < ORR_SLOT_COUNT; slot++) {
+        count[orr_slotmap_get(map, (uint16_t)slot).state]++;
+    }
+    single(out, "orrery_slots_migrating", GAUGE, "Slots that this shard gives away.",
+           count[ORR_SLOT_MIGRATING]);
+    single(out, "orrery_slots_importing", GAUGE, "Slots that this shard is given.",
+           count[ORR_SLOT_IMPORTING]);
+}
+
 /* ---- this node's part in it */
 
 static void
@@ -240,6 +254,7 @@ live_metrics_own(const LiveFigures *figures, const OrrNodeView *view, OrrTime no
                  GString *out)
 {
     cluster(figures->node, view, out);
+    moving_slots(orr_node_slotmap(figures->node), out);
     role(view, now_ns, out);
     decisions(figures, out);
     bus(figures, out);

@@ -18,8 +18,6 @@ typedef struct Row {
 static const Row ROWS[] = {
     {"uptime_in_seconds", "redis_uptime_in_seconds", GAUGE, "Seconds since the process began.",
      0},
-    {"connected_clients", "redis_connected_clients", GAUGE, "Connections of clients.", 0},
-    {"blocked_clients", "redis_blocked_clients", GAUGE, "Clients that wait, as in WAIT.", 0},
     {"maxclients", "redis_config_maxclients", GAUGE, "Connections at most.", 0},
     {"used_memory", "redis_memory_used_bytes", GAUGE, "Bytes of keys and values.", 0},
     {"used_memory_rss", "redis_memory_used_rss_bytes", GAUGE, "Resident bytes of the process.",
@@ -32,33 +30,13 @@ static const Row ROWS[] = {
     {"maxmemory", "redis_memory_max_bytes", GAUGE, "Bytes at most; 0: no limit.", 0},
     {"mem_fragmentation_ratio", "redis_mem_fragmentation_ratio", GAUGE, "Resident by used.", 0},
     {"loading", "redis_loading_dump_file", GAUGE, "1 while the node is not ready yet.", 0},
-    {"rdb_changes_since_last_save", "redis_rdb_changes_since_last_save", GAUGE,
-     "Writes since the last snapshot.", 0},
-    {"rdb_last_save_time", "redis_rdb_last_save_timestamp_seconds", GAUGE,
-     "When the last snapshot was written.", 0},
     {"aof_enabled", "redis_aof_enabled", GAUGE, "1 if writes go to a log.", 0},
     {"aof_current_size", "redis_aof_current_size_bytes", GAUGE, "Bytes of the log.", 0},
-    {"total_connections_received", "redis_connections_received_total", COUNTER,
-     "Connections taken.", 0},
-    {"total_commands_processed", "redis_commands_processed_total", COUNTER, "Commands run.", 0},
-    {"instantaneous_ops_per_sec", "redis_instantaneous_ops_per_sec", GAUGE,
-     "Commands a second, now.", 0},
-    {"total_net_input_bytes", "redis_net_input_bytes_total", COUNTER, "Bytes from clients.", 0},
-    {"total_net_output_bytes", "redis_net_output_bytes_total", COUNTER, "Bytes to clients.", 0},
-    {"rejected_connections", "redis_rejected_connections_total", COUNTER,
-     "Connections beyond maxclients.", 0},
-    {"expired_keys", "redis_expired_keys_total", COUNTER, "Keys whose time had come.", 0},
-    {"evicted_keys", "redis_evicted_keys_total", COUNTER, "Keys that made room.", 0},
-    {"keyspace_hits", "redis_keyspace_hits_total", COUNTER, "Reads that found their key.", 0},
-    {"keyspace_misses", "redis_keyspace_misses_total", COUNTER, "Reads that did not.", 0},
-    {"pubsub_channels", "redis_pubsub_channels", GAUGE, "Channels with subscribers.", 0},
-    {"pubsub_patterns", "redis_pubsub_patterns", GAUGE, "Patterns with subscribers.", 0},
     {"sync_full", "redis_replica_resyncs_full", GAUGE, "Full copies given to replicas.", 0},
     {"sync_partial_ok", "redis_replica_partial_resync_accepted", GAUGE,
      "Partial copies given to replicas.", 0},
     {"sync_partial_err", "redis_replica_partial_resync_denied", GAUGE,
      "Partial copies that could not be given.", 0},
-    {"total_error_replies", "redis_total_error_replies", GAUGE, "Errors told to clients.", 0},
     {"connected_slaves", "redis_connected_slaves", GAUGE, "Replicas that follow.", 0},
     {"master_repl_offset", "redis_master_repl_offset", GAUGE, "Offset of the shard's history.",
      0},
@@ -174,52 +152,6 @@ begins_with(const Field *field, const char *prefix)
 {
     return field->name_size > strlen(prefix) &&
            memcmp(field->name, prefix, strlen(prefix)) == 0;
-}
-
-/* One family with a line for every field that begins with `prefix`. */
-static void
-labelled(const char *info, GString *out, const char *prefix, const char *label, const char *key,
-         const Row *row)
-{
-    bool begun = false;
-    Field field;
-
-    while (next_field(&info, &field)) {
-        g_autoptr(GString) labels = g_string_new(NULL);
-
-        if (!begins_with(&field, prefix)) {
-            continue;
-        }
-        if (!begun) {
-            live_metric_family(out, row->name, row->type, row->help);
-            begun = true;
-        }
-        g_string_append_printf(labels, "%s=\"", label);
-        live_metric_escape(labels, field.name + strlen(prefix),
-                           field.name_size - strlen(prefix));
-        g_string_append_c(labels, '"');
-        part_line(out, row->name, labels->str, &field, key, row->factor == 0 ? 1 : row->factor);
-    }
-}
-
-static void
-commands(const char *info, GString *out)
-{
-    static const Row rows[] = {
-        {"calls", "redis_commands_total", COUNTER, "Commands run, by name.", 0},
-        {"usec", "redis_commands_duration_seconds_total", COUNTER, "Time in commands, by name.",
-         1e-6},
-        {"rejected_calls", "redis_commands_rejected_calls_total", COUNTER,
-         "Commands refused before they ran.", 0},
-        {"failed_calls", "redis_commands_failed_calls_total", COUNTER,
-         "Commands that answered an error.", 0},
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        labelled(info, out, "cmdstat_", "cmd", rows[i].field, &rows[i]);
-    }
-    labelled(info, out, "errorstat_", "err", "count",
-             &(Row){NULL, "redis_errors_total", COUNTER, "Errors told, by their code.", 0});
 }
 
 static void
@@ -360,6 +292,5 @@ live_metrics_of_info(const char *info, GString *out)
               "1: the last snapshot went well.");
     instance(info, out);
     databases(info, out);
-    commands(info, out);
     replicas(info, out);
 }
