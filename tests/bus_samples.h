@@ -183,6 +183,28 @@ sample_message(OrrRng *rng, OrrMessageType type, uint8_t *buffer)
         message.publication.channel = orr_bytes_of_string("news");
         message.publication.message = sample_facts(rng, buffer);
         break;
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        message.move.number = orr_rng_next(rng);
+        message.move.index = orr_rng_next(rng);
+        message.move.version = orr_rng_next(rng);
+        message.move.epoch = orr_rng_next(rng);
+        message.move.slot = (uint16_t)orr_rng_below(rng, 16384);
+        message.move.flags = (uint8_t)orr_rng_next(rng);
+        message.move.verdict = (uint8_t)orr_rng_next(rng);
+        message.move.body = sample_facts(rng, buffer);
+        break;
     default:
         message.sync = sample_sync(rng, buffer);
         break;

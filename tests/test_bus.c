@@ -64,6 +64,14 @@ reports_equal(const OrrReport *a, const OrrReport *b)
 }
 
 static bool
+moves_equal(const OrrMove *a, const OrrMove *b)
+{
+    return a->number == b->number && a->index == b->index && a->version == b->version &&
+           a->epoch == b->epoch && a->slot == b->slot && a->flags == b->flags &&
+           a->verdict == b->verdict && orr_bytes_equal(a->body, b->body);
+}
+
+static bool
 messages_equal(const OrrMessage *a, const OrrMessage *b)
 {
     if (a->type != b->type || !orr_id_equal(&a->cluster, &b->cluster) ||
@@ -100,6 +108,20 @@ messages_equal(const OrrMessage *a, const OrrMessage *b)
         return a->publication.shard == b->publication.shard &&
                orr_bytes_equal(a->publication.channel, b->publication.channel) &&
                orr_bytes_equal(a->publication.message, b->publication.message);
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        return moves_equal(&a->move, &b->move);
     default:
         return syncs_equal(&a->sync, &b->sync);
     }

@@ -129,3 +129,30 @@ orr_address_is_none(const OrrAddress *address)
 {
     return address->bus_port == 0;
 }
+
+OrrStatus
+orr_address_parse_ip(OrrBytes text, OrrAddress *address)
+{
+    uint8_t part[4];
+    size_t at = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        unsigned number = 0;
+        size_t begin = at;
+
+        while (at < text.size && text.data[at] >= '0' && text.data[at] <= '9' &&
+               at - begin < 3) {
+            number = number * 10 + (unsigned)(text.data[at++] - '0');
+        }
+        if (at == begin || number > 255 || (i < 3 && (at == text.size || text.data[at] != '.'))) {
+            return ORR_MALFORMED;
+        }
+        at += i < 3;
+        part[i] = (uint8_t)number;
+    }
+    if (at != text.size) {
+        return ORR_MALFORMED;
+    }
+    *address = orr_address_v4(part[0], part[1], part[2], part[3], 0, 0);
+    return ORR_OK;
+}

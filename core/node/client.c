@@ -124,7 +124,8 @@ run_pipeline(OrrNode *node, OrrClient *client)
         if (item->arg_count > 0) {
             orr_client_execute(node, client, item);
         }
-        if (client->waiting == ORR_CLIENT_WAITS_FOR_UNPAUSE) {
+        if (client->waiting == ORR_CLIENT_WAITS_FOR_UNPAUSE ||
+            client->waiting == ORR_CLIENT_WAITS_FOR_KEY) {
             break; /* it has not run: it is read once more */
         }
         used = item->used;

@@ -3,7 +3,9 @@
  *     client.c        connections: bytes in, whole commands out of them, answers
  *     client_run.c    one command: may it run at all, and running it; what is counted of it
  *     client_route.c  may it run here: MOVED, ASK, TRYAGAIN, CROSSSLOT, CLUSTERDOWN
+ *     client_later.c  answers that come later, and commands that are tried again
  *     client_wait.c   clients that wait: WAIT, CLIENT PAUSE
+ *     client_later.c  answers that come later, and commands that are tried again
  */
 #ifndef ORR_NODE_CLIENT_H
 #define ORR_NODE_CLIENT_H
@@ -17,6 +19,7 @@ typedef enum OrrClientWait {
     ORR_CLIENT_GOES_ON,
     ORR_CLIENT_WAITS_FOR_REPLICAS, /* WAIT */
     ORR_CLIENT_WAITS_FOR_UNPAUSE,  /* CLIENT PAUSE: the command is still in its input */
+    ORR_CLIENT_WAITS_FOR_KEY,      /* that is under way; the command is still in its input */
     ORR_CLIENT_WAITS_FOR_PEER,     /* an answer of another node */
 } OrrClientWait;
 
@@ -57,6 +60,7 @@ typedef struct OrrClient {
     /* waiting */
     OrrClientWait waiting;
     OrrTime wait_until;
+    OrrTime park_until; /* WAITS_FOR_KEY: no longer than this, however often; or 0 */
     bool wait_refused; /* CLIENT UNBLOCK ERROR */
     uint32_t wait_replicas;
     uint64_t wait_offset;
@@ -126,6 +130,11 @@ void orr_client_go_on(OrrNode *node, OrrClient *client, OrrEffects *out);
 bool orr_client_is_paused(const OrrNode *node, uint32_t flags);
 void orr_clients_pause(OrrNode *node, OrrTime until, bool writes_only);
 void orr_clients_unpause(OrrNode *node);
+
+/* client_later.c; more of it in internal.h */
+/* The command that is being judged or run is read again later: a key of it is under way. False:
+ * that has lasted long enough, and it is to be answered. */
+bool orr_client_park(OrrNode *node, OrrClient *client);
 
 /* CLUSTER NODES, SLOTS, SHARDS: command_cluster_view.c. */
 void orr_reply_cluster_nodes(OrrNode *node, OrrReply *reply);

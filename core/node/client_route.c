@@ -55,18 +55,22 @@ reply_fenced(OrrNode *node, uint32_t flags)
 typedef struct KeyCount {
     size_t keys;
     size_t missing;
+    size_t under_way; /* to another node, or from one */
 } KeyCount;
 
 static void
 count_keys_of(const OrrNode *node, const OrrCommand *command, const OrrBytes *args,
               size_t arg_count, uint16_t slot, KeyCount *result)
 {
+    bool writes = (command->flags & ORR_COMMAND_WRITE) != 0;
     size_t words[64];
     size_t count = orr_command_keys(command, args, arg_count, words, G_N_ELEMENTS(words));
     OrrValue value;
 
     for (size_t i = 0; i < count && i < G_N_ELEMENTS(words); i++) {
         result->keys++;
+        result->under_way += orr_node_is_staged(node, slot, args[words[i]]) ||
+                             (writes && orr_node_is_frozen(node, slot, args[words[i]]));
         result->missing += orr_keyspace_get(node->keyspace, slot, args[words[i]],
                                             node->context.cluster_ms, &value) != ORR_OK;
     }
@@ -77,7 +81,7 @@ static KeyCount
 count_keys(const OrrNode *node, const OrrCommandContext *context, uint16_t slot)
 {
     const OrrClient *client = context->client;
-    KeyCount result = {0, 0};
+    KeyCount result = {0, 0, 0};
 
     if (!orr_transaction_is_open(client) || !orr_transaction_is_exec(context->command)) {
         count_keys_of(node, context->command, context->args, context->arg_count, slot, &result);
@@ -91,6 +95,21 @@ count_keys(const OrrNode *node, const OrrCommandContext *context, uint16_t slot)
     return result;
 }
 
+/* A key of the command is under way, or may be: it waits, or the client is told. */
+static bool
+must_wait(OrrNode *node, const OrrCommandContext *context, uint16_t slot)
+{
+    if (!orr_node_moves_keys(node) || (!orr_node_is_unchecked(node, slot) &&
+                                       count_keys(node, context, slot).under_way == 0)) {
+        return false;
+    }
+    if (!orr_client_park(node, context->client)) {
+        orr_reply_error(node->reply,
+                        "TRYAGAIN A key of this command is on its way to another node");
+    }
+    return true;
+}
+
 /* The slot is this shard's, and this node is its primary. */
 static bool
 may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotView *slot,
@@ -98,6 +117,9 @@ may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotV
 {
     if (node->fence != ORR_FENCE_NONE) {
         reply_fenced(node, orr_transaction_flags(context->client, context->command));
+        return false;
+    }
+    if (must_wait(node, context, number)) {
         return false;
     }
     if (slot->state == ORR_SLOT_MIGRATING &&
@@ -119,8 +141,12 @@ may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotV
 static bool
 may_run_importing(OrrNode *node, const OrrCommandContext *context, uint16_t number)
 {
-    KeyCount keys = count_keys(node, context, number);
+    KeyCount keys;
 
+    if (must_wait(node, context, number)) {
+        return false;
+    }
+    keys = count_keys(node, context, number);
     if (keys.keys > 1 && keys.missing > 0) {
         orr_reply_error(node->reply, "TRYAGAIN Multiple keys request during rehashing of slot");
         return false;

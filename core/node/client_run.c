@@ -205,6 +205,10 @@ is_admitted(OrrNode *node, OrrClient *client, OrrCommandContext *context,
     kind = slot_of(node, client, item, &context->slot);
     context->slot_known = kind == ORR_SLOT_ONE && item->kind == ORR_SLOT_ONE;
     if (!orr_route_command(node, context, kind, asking)) {
+        if (client->waiting == ORR_CLIENT_WAITS_FOR_KEY) {
+            client->asking = asking; /* it is read once more */
+            return false;
+        }
         reject(node, client, context, at, true);
         return false;
     }
@@ -234,6 +238,9 @@ orr_client_execute(OrrNode *node, OrrClient *client, const OrrPipelined *item)
         if (!orr_transaction_takes(client, &context)) {
             orr_client_call(node, &context);
         }
+    }
+    if (client->waiting != ORR_CLIENT_WAITS_FOR_KEY) {
+        client->park_until = 0;
     }
     if (client->reply_mode != ORR_REPLY_ON) {
         orr_session_hold_reply(node, client, at);

@@ -60,6 +60,7 @@ is_over(const OrrNode *node, const OrrClient *client)
                    client->wait_replicas;
     case ORR_CLIENT_WAITS_FOR_UNPAUSE:
         return node->now.mono_ns >= node->clients_paused_until;
+    case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_WAITS_FOR_PEER:
     case ORR_CLIENT_GOES_ON:
         break;
@@ -86,6 +87,7 @@ orr_client_end_wait(OrrNode *node, OrrClient *client, OrrEffects *out)
         orr_reply_error(node->reply, "IOERR error or timeout waiting for another node");
         break;
     case ORR_CLIENT_WAITS_FOR_UNPAUSE:
+    case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_GOES_ON:
         break;
     }

@@ -10,6 +10,7 @@ static const OrrCommand *const ARRAYS[] = {
     orr_commands_object, orr_commands_connection,  orr_commands_table,  orr_commands_cluster,
     orr_commands_server, orr_commands_client,      orr_commands_config, orr_commands_function,
     orr_commands_info,   orr_commands_transaction, orr_commands_pubsub,
+    orr_commands_dump,   orr_commands_migrate,
 };
 
 #define COMMANDS_MAX 400u

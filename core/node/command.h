@@ -190,6 +190,8 @@ extern const OrrCommand orr_commands_key[];
 extern const OrrCommand orr_commands_expire[];
 extern const OrrCommand orr_commands_scan[];
 extern const OrrCommand orr_commands_connection[];
+extern const OrrCommand orr_commands_dump[];
+extern const OrrCommand orr_commands_migrate[];
 extern const OrrCommand orr_commands_table[];
 extern const OrrCommand orr_commands_client[];
 extern const OrrCommand orr_commands_object[];

@@ -12,6 +12,7 @@
  *   expiry.c      keys whose time has come
  *   evict.c       keys that are given up for room
  *   view.c        what checks and operators see
+ *   move*.c       slots on the move between shards: see move.h
  *   command_*.c   commands
  */
 #ifndef ORR_NODE_INTERNAL_H
@@ -59,6 +60,8 @@ const char *orr_fence_name(OrrFence fence);
 #define ORR_DRAINED_RANGES_MAX 1024u
 #define ORR_MEETS_MAX 64u
 #define ORR_UNSEALED_MAX 64u /* peers without the key that are traced; more are counted */
+
+typedef struct OrrMoves OrrMoves; /* move.h */
 
 typedef struct OrrMeet {
     OrrAddress address;
@@ -124,6 +127,7 @@ struct OrrNode {
     uint64_t drained_version;
     bool slots_changed;
     bool own_slots_changed; /* of this node's shard: they go to disk */
+    OrrMoves *moves;
 
     /* data */
     OrrKeyspace *keyspace;
@@ -149,6 +153,9 @@ struct OrrNode {
     /* clients */
     GHashTable *clients; /* id -> OrrClient; never iterated for effects */
     GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
+    GArray *answers;     /* for clients that wait, given at the end of the step; or NULL */
+    uint32_t parked;     /* clients that may wait for a key, at least: client_later.c */
+    bool parked_may_go;
     OrrReply *reply;
     OrrPipeline *pipeline;     /* of the client whose commands are being run */
     struct OrrClient *running; /* whose commands run just now, or NULL */
@@ -244,7 +251,46 @@ void orr_node_recount_slots(OrrNode *node);
 void orr_node_update_cluster_state(OrrNode *node, OrrEffects *out);
 void orr_node_drain_time(OrrNode *node, OrrEffects *out);
 
+/* Slots on the move: move.h. */
+/* The table that this node kept on disk. */
+void orr_node_restore_moves(OrrNode *node, OrrBytes table);
+void orr_node_on_move(OrrNode *node, OrrMember *peer, const OrrMessage *message,
+                      OrrEffects *out);
+void orr_node_moves_link(OrrNode *node, const OrrAddress *peer, OrrLinkState state,
+                         OrrEffects *out);
+void orr_node_moves_settle(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_moves_deadline(const OrrNode *node);
+/* The slot has been given or taken: it is not on the move any more. */
+void orr_node_slot_changed_hands(OrrNode *node, uint16_t slot, OrrEffects *out);
+/* False: none of the three below can be true of anything. */
+bool orr_node_moves_keys(const OrrNode *node);
+/* True while the object is on its way to another node: it may be read, not written. */
+bool orr_node_is_frozen(const OrrNode *node, uint16_t slot, OrrBytes key);
+/* True while the object has come, but still is the source's to serve. */
+bool orr_node_is_staged(const OrrNode *node, uint16_t slot, OrrBytes key);
+/* True while an importing slot holds keys that the source may have, too. */
+bool orr_node_is_unchecked(const OrrNode *node, uint16_t slot);
+typedef enum OrrTakeStatus {
+    ORR_TAKE_DONE,
+    ORR_TAKE_BEGUN, /* replicas and the owner are being asked */
+} OrrTakeStatus;
+/* An operator wants this shard to own a slot that it does not. */
+OrrTakeStatus orr_node_take_slot(OrrNode *node, uint16_t slot, OrrEffects *out);
+
+/* client_later.c */
+/* Answers a client that waits for a peer, at the end of the step; `error` NULL: OK. */
+void orr_client_answer_later(OrrNode *node, uint64_t client, const char *error);
+/* The same with bytes that are a reply already. */
+void orr_client_reply_later(OrrNode *node, uint64_t client, OrrBytes reply);
+/* Parked clients are tried again at the end of the step. */
+void orr_node_unpark(OrrNode *node);
+void orr_node_later_settle(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_later_deadline(const OrrNode *node);
+void orr_node_later_free(OrrNode *node);
+
 /* write.c */
+/* The same for a record that has its version already: it comes from another shard. */
+void orr_node_write_as(OrrNode *node, OrrRecord *record, OrrEffects *out);
 OrrStatus orr_node_recover_data(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 void orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out);
 /* Between these, what is written becomes one record, so that neither a replica nor a recovery

@@ -3,6 +3,8 @@
 #include "node/meter.h"
 #include "node/pubsub.h"
 
+#include "node/move.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -26,6 +28,7 @@ orr_node_new(const OrrNodeConfig *config)
     node->context.rng = orr_rng_new(config->seed);
     node->context.sender = &node->sender;
     node->context.in_sync_ns = -1;
+    node->moves = orr_moves_new();
     node->gate = orr_gate_new();
     node->context.gate = node->gate;
     node->persist = orr_persist_new(node->gate, &node->config.settings);
@@ -55,6 +58,8 @@ orr_node_free(OrrNode *node)
         return;
     }
     orr_node_clients_free(node);
+    orr_node_later_free(node);
+    orr_moves_free(node->moves);
     orr_election_free(node->election);
     orr_detector_free(node->detector);
     orr_gossip_free(node->context.gossip);
@@ -240,6 +245,9 @@ make_machines(OrrNode *node, const OrrSavedState *saved)
     }
     restore_facts(node, saved->slots);
     restore_facts(node, saved->others);
+    if (saved->moves_found) {
+        orr_node_restore_moves(node, saved->moves);
+    }
     if (!saved->found) {
         claim_initial(node);
     }
@@ -519,6 +527,8 @@ settle(OrrNode *node, OrrEffects *out)
     if (slots_moved) {
         orr_pubsub_slots_changed(node, out);
     }
+    orr_node_moves_settle(node, out);
+    orr_node_later_settle(node, out);
     save_epoch(node, out);
     orr_node_flush_data(node, out);
 }
@@ -593,6 +603,8 @@ orr_node_deadline(const OrrNode *node)
         deadline = MIN(deadline, orr_election_deadline(node->election));
         deadline = MIN(deadline, orr_node_data_deadline(node));
         deadline = MIN(deadline, orr_node_clients_deadline(node));
+        deadline = MIN(deadline, orr_node_moves_deadline(node));
+        deadline = MIN(deadline, orr_node_later_deadline(node));
         deadline = MIN(deadline, orr_node_role_deadline((OrrNode *)(uintptr_t)node));
     }
     return deadline == ORR_NEVER ? ORR_NEVER : deadline - node->wall_skew;

@@ -216,6 +216,22 @@ dispatch(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessag
     case ORR_MESSAGE_PUBLISH:
         orr_pubsub_on_publish(node, &message->publication, out);
         break;
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+        orr_node_on_move(node, peer, message, out);
+        break;
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        break;
     case ORR_MESSAGE_TYPES:
         break;
     }
@@ -261,6 +277,7 @@ orr_node_on_link(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     }
     peer = orr_members_find_address(node->context.members, address);
     orr_replication_link(node->replication, node->now, address, event->link.state, out);
+    orr_node_moves_link(node, address, event->link.state, out);
     if (peer != NULL && peer != orr_node_self(node)) {
         orr_detector_on_link(node->detector, node->now.mono_ns, peer, event->link.state, out);
     }

@@ -13,6 +13,7 @@ enum {
     TAG_VOTE = 4,
     TAG_SHARD = 5,
     TAG_SLOTS = 6,
+    TAG_MOVES = 7,
     TAG_OTHERS = 1, /* in CONFIG */
 };
 
@@ -90,6 +91,8 @@ read_state(const OrrPersist *persist, OrrSavedState *saved)
         saved->shard_record = fact.shard;
     }
     saved->slots = value_of(persist->state, TAG_SLOTS).rest;
+    saved->moves_found = !value_of(persist->state, TAG_MOVES).failed;
+    saved->moves = value_of(persist->state, TAG_MOVES).rest;
     saved->others = value_of(persist->config, TAG_OTHERS).rest;
 }
 
@@ -205,6 +208,12 @@ orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *shard
     g_byte_array_set_size(persist->scratch, 0);
     add_slots(persist->scratch, map, shard);
     set(persist->state, TAG_SLOTS, persist->scratch->data, persist->scratch->len);
+}
+
+void
+orr_persist_moves(OrrPersist *persist, OrrBytes table)
+{
+    set(persist->state, TAG_MOVES, table.data, table.size);
 }
 
 /* Writing */

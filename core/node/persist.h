@@ -31,7 +31,9 @@ typedef struct OrrSavedState {
     bool shard_found;
     OrrShardRecord shard_record; /* of its own shard, as it last knew */
     OrrBytes slots;              /* facts: the slots of its own shard; lent */
-    OrrBytes others;             /* facts out of CONFIG; lent */
+    bool moves_found;
+    OrrBytes moves;  /* its slots that are on the move: move.h; lent */
+    OrrBytes others; /* facts out of CONFIG; lent */
 } OrrSavedState;
 
 OrrPersist *orr_persist_new(OrrGate *gate, const OrrSettings *settings);
@@ -49,6 +51,7 @@ void orr_persist_epoch(OrrPersist *persist, uint64_t current_epoch);
 void orr_persist_vote(OrrPersist *persist, const OrrSavedVote *vote);
 void orr_persist_shard(OrrPersist *persist, const OrrShard *shard);
 void orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *shard);
+void orr_persist_moves(OrrPersist *persist, OrrBytes table);
 
 /* Writes what was set since the last commit. The list that comes back is for what depends on
  * it: `out` itself when all of it is on disk already. `done` is called when it is (at once

@@ -204,6 +204,14 @@ void
 orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out)
 {
     OrrVersion floor = orr_node_self(node)->shard->epoch << ORR_VERSION_EPOCH_SHIFT;
+
+    record->version = MAX(node->version, floor) + 1;
+    orr_node_write_as(node, record, out);
+}
+
+void
+orr_node_write_as(OrrNode *node, OrrRecord *record, OrrEffects *out)
+{
     GByteArray *buffer = node->record_buffer;
     size_t at = node->group_depth > 0 ? buffer->len : 0;
     size_t size = orr_record_size(record);
@@ -212,8 +220,7 @@ orr_node_write(OrrNode *node, OrrRecord *record, OrrEffects *out)
         close_group(node, out); /* too much for one: the rest is a group of its own */
         at = buffer->len;
     }
-    node->version = MAX(node->version, floor) + 1;
-    record->version = node->version;
+    node->version = MAX(node->version, record->version);
     record->wall_ms = node->context.cluster_ms;
     g_byte_array_set_size(buffer, (guint)(at + size));
     (void)orr_record_encode(record, buffer->data + at);

@@ -38,6 +38,19 @@ static const char *const MESSAGE_NAMES[ORR_MESSAGE_TYPES] = {
     [ORR_MESSAGE_ECHO] = "echo",
     [ORR_MESSAGE_ECHO_BACK] = "echo-back",
     [ORR_MESSAGE_PUBLISH] = "publish",
+    [ORR_MESSAGE_MOVE_OPEN] = "move-open",
+    [ORR_MESSAGE_MOVE_OPEN_ACK] = "move-open-ack",
+    [ORR_MESSAGE_MOVE_CHUNK] = "move-chunk",
+    [ORR_MESSAGE_MOVE_STORED] = "move-stored",
+    [ORR_MESSAGE_MOVE_COMMIT] = "move-commit",
+    [ORR_MESSAGE_MOVE_ABORT] = "move-abort",
+    [ORR_MESSAGE_MOVE_ABORTED] = "move-aborted",
+    [ORR_MESSAGE_MOVE_CHECK] = "move-check",
+    [ORR_MESSAGE_MOVE_CHECKED] = "move-checked",
+    [ORR_MESSAGE_MOVE_TAKE] = "move-take",
+    [ORR_MESSAGE_MOVE_GIVEN] = "move-given",
+    [ORR_MESSAGE_FORWARD] = "forward",
+    [ORR_MESSAGE_FORWARDED] = "forwarded",
 };
 
 const char *
@@ -294,6 +307,36 @@ take_publication(OrrReader *reader)
 }
 
 static void
+put_move(OrrWriter *writer, const OrrMove *move)
+{
+    orr_put_u64(writer, move->number);
+    orr_put_u64(writer, move->index);
+    orr_put_u64(writer, move->version);
+    orr_put_u64(writer, move->epoch);
+    orr_put_u16(writer, move->slot);
+    orr_put_u8(writer, move->flags);
+    orr_put_u8(writer, move->verdict);
+    orr_put_bytes(writer, move->body);
+}
+
+static OrrMove
+take_move(OrrReader *reader)
+{
+    OrrMove move;
+
+    move.number = orr_take_u64(reader);
+    move.index = orr_take_u64(reader);
+    move.version = orr_take_u64(reader);
+    move.epoch = orr_take_u64(reader);
+    move.slot = orr_take_u16(reader);
+    move.flags = orr_take_u8(reader);
+    move.verdict = orr_take_u8(reader);
+    move.body = orr_take_rest(reader);
+    reader->failed |= move.slot >= 16384;
+    return move;
+}
+
+static void
 put_body(OrrWriter *writer, const OrrMessage *message)
 {
     switch (message->type) {
@@ -354,6 +397,21 @@ put_body(OrrWriter *writer, const OrrMessage *message)
         orr_put_u32(writer, (uint32_t)message->publication.channel.size);
         orr_put_bytes(writer, message->publication.channel);
         orr_put_bytes(writer, message->publication.message);
+        break;
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        put_move(writer, &message->move);
         break;
     case ORR_MESSAGE_TYPES:
         g_assert_not_reached();
@@ -420,6 +478,21 @@ take_body(OrrReader *reader, OrrMessage *message)
     case ORR_MESSAGE_PUBLISH:
         message->publication = take_publication(reader);
         break;
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        message->move = take_move(reader);
+        break;
     case ORR_MESSAGE_TYPES:
         reader->failed = true;
         break;
@@ -443,6 +516,20 @@ tail_of(const OrrMessage *message)
     case ORR_MESSAGE_SYNC_CHUNK:
     case ORR_MESSAGE_STREAM:
         return message->sync.records;
+    case ORR_MESSAGE_MOVE_OPEN:
+    case ORR_MESSAGE_MOVE_OPEN_ACK:
+    case ORR_MESSAGE_MOVE_CHUNK:
+    case ORR_MESSAGE_MOVE_STORED:
+    case ORR_MESSAGE_MOVE_COMMIT:
+    case ORR_MESSAGE_MOVE_ABORT:
+    case ORR_MESSAGE_MOVE_ABORTED:
+    case ORR_MESSAGE_MOVE_CHECK:
+    case ORR_MESSAGE_MOVE_CHECKED:
+    case ORR_MESSAGE_MOVE_TAKE:
+    case ORR_MESSAGE_MOVE_GIVEN:
+    case ORR_MESSAGE_FORWARD:
+    case ORR_MESSAGE_FORWARDED:
+        return message->move.body;
     case ORR_MESSAGE_REFUSAL:
     case ORR_MESSAGE_DIGESTS:
     case ORR_MESSAGE_REPORT:

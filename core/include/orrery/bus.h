@@ -53,6 +53,19 @@ typedef enum OrrMessageType {
     ORR_MESSAGE_ECHO, /* how long does work wait at your place? by the DATA lane, behind it */
     ORR_MESSAGE_ECHO_BACK,
     ORR_MESSAGE_PUBLISH, /* tell your clients who listen to this channel */
+    ORR_MESSAGE_MOVE_OPEN,     /* primary to its replicas: the slots that are on the move */
+    ORR_MESSAGE_MOVE_OPEN_ACK, /* replica: on disk */
+    ORR_MESSAGE_MOVE_CHUNK,    /* source to target: a piece of keys */
+    ORR_MESSAGE_MOVE_STORED,   /* target: taken, or (last piece) on disk and at its replicas */
+    ORR_MESSAGE_MOVE_COMMIT,   /* source: my copies are gone, at my replicas too: serve yours */
+    ORR_MESSAGE_MOVE_ABORT,    /* source: drop what this transfer brought */
+    ORR_MESSAGE_MOVE_ABORTED,  /* target: dropped */
+    ORR_MESSAGE_MOVE_CHECK,    /* target: which of these keys have you still? */
+    ORR_MESSAGE_MOVE_CHECKED,  /* source: a verdict for each */
+    ORR_MESSAGE_MOVE_TAKE,     /* target: my replicas know; give me the slot */
+    ORR_MESSAGE_MOVE_GIVEN,    /* source: it is yours, at this version; or why not */
+    ORR_MESSAGE_FORWARD,       /* run this command for a client of mine */
+    ORR_MESSAGE_FORWARDED,     /* its answer, or a piece of it */
     ORR_MESSAGE_TYPES,
 } OrrMessageType;
 
@@ -220,6 +233,18 @@ typedef struct OrrPublication {
     OrrBytes channel;
     OrrBytes message;
 } OrrPublication;
+/* All messages of moving slots, and of commands that are forwarded. What `body` holds is the
+ * business of the files that make it (core/node/move*.c, forward.c). */
+typedef struct OrrMove {
+    uint64_t number;  /* of the transfer, the request, or the table of open slots */
+    uint64_t index;   /* of a piece */
+    uint64_t version; /* MOVE_TAKE, MOVE_GIVEN: of the claim */
+    uint64_t epoch;   /* of the sender's shard, as it knows */
+    uint16_t slot;
+    uint8_t flags;
+    uint8_t verdict;
+    OrrBytes body;
+} OrrMove;
 
 typedef struct OrrMessage {
     OrrMessageType type;
@@ -239,6 +264,7 @@ typedef struct OrrMessage {
         OrrHandover handover;
         OrrSync sync;
         OrrPublication publication;
+        OrrMove move;
         uint64_t echo; /* ECHO: a token, or 0: no answer wanted; ECHO_BACK: the same */
     };
 } OrrMessage;

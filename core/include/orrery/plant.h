@@ -33,7 +33,10 @@
       "candidates ask in one epoch and wait out a lost attempt")                               \
     X(DELETES_FORGOTTEN, "deletes-forgotten", "a replica ignores deletions")                   \
     X(NO_BULKHEAD, "no-bulkhead", "callers queue without bound behind a slow node")            \
-    X(NO_DRAIN, "no-drain", "a slow owner keeps its slots")
+    X(NO_DRAIN, "no-drain", "a slow owner keeps its slots")                                    \
+    X(MOVED_UNREPLICATED, "moved-unreplicated",                                                \
+      "a source deletes keys before the target's replicas have them")                          \
+    X(TAKEN_UNTOLD, "taken-untold", "slots on the move are unknown to replicas")
 
 enum {
 #define ORR_PLANT_BIT(name, text, meaning) ORR_PLANT_BIT_##name,

@@ -144,6 +144,9 @@ typedef struct OrrAddress {
 /* IPv4 address a.b.c.d, mapped. */
 ORR_API OrrAddress orr_address_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port,
                                   uint16_t bus_port);
+/* Reads "127.0.0.1" into the ip of `address`; ports become 0. ORR_OK, or ORR_MALFORMED and
+ * nothing changed; names are for hosts to resolve. */
+ORR_API ORR_MUST_USE OrrStatus orr_address_parse_ip(OrrBytes text, OrrAddress *address);
 /* "ip" without ports, IPv4 dotted where it is mapped; `text` has ORR_ADDRESS_TEXT_SIZE bytes.
  */
 ORR_API void orr_address_format_ip(const OrrAddress *address, char *text);
