@@ -14,4 +14,4 @@ sorted(name) = sprintf("< awk -F, '$1 == \"%s\" && $9 != \"\" { print $9 }' '%s/
 plot only(word(names, 1), "law.csv") using "share":(100 * column("cdf")) with lines linewidth 2 linecolor rgb ink \
         title "Beta(V, (n-1)V)", \
      for [i = 1:k] sorted(word(names, i)) using 1:2 \
-        with points pointtype mark(i) pointsize 0.6 linecolor rgb color(i) title word(names, i)
+        with points pointtype mark(i + 5 * (i > 1)) pointsize (i > 1 ? 1 : 0.6) linecolor rgb color(i) title word(names, i)

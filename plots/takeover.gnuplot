@@ -9,7 +9,7 @@ algorithm(panel) = panel[1:strstrt(panel, ",") - 1]
 points(panel) = panel[strstrt(panel, ",") + 1:*]
 is_ring(panel) = panel[1:4] eq "ring" || panel[1:6] eq "ketama"
 heading(panel) = algorithm(panel) . (is_ring(panel) ? sprintf(", %s point%s a node", points(panel), points(panel) eq "1" ? "" : "s") : "")
-set multiplot layout 1, count margins 0.08, 0.9, 0.15, 0.84 spacing 0.05 \
+set multiplot layout 1, count margins 0.08, 0.88, 0.17, 0.86 spacing 0.05 \
     title sprintf("Who inherits the keys when one of %d nodes dies?", n) textcolor rgb ink
 if (dark) {
     set palette defined (0 "#2a2350", 0.3 "#6d3b86", 0.6 "#c9566d", 0.8 "#f08a5d", 1 "#ffe9a8")
@@ -19,6 +19,7 @@ if (dark) {
 unset grid
 unset key
 set size ratio 1
+set tics out scale 0.5
 set xrange [-0.5:n - 0.5]
 set yrange [-0.5:n - 0.5]
 set xlabel "heir"
@@ -32,7 +33,7 @@ unset colorbox
 do for [i = 1:count] {
     set title heading(word(panels, i)) textcolor rgb ink
     if (i == count) {
-        set colorbox user origin 0.915, 0.2 size 0.018, 0.6
+        set colorbox user origin 0.9, 0.2 size 0.018, 0.62
     }
     if (i > 1) { set ylabel ""; set format y "" }
     plot of(word(panels, i)) using 6:5:(0.5):(0.5):(100 * $7) with boxxyerror linecolor palette

@@ -6,8 +6,12 @@
  *     0 -- 1 ------ A - 2 ------- 3 -- B ------ 4 ---- 2^64-1      probe 3 is closest: B
  *
  * Memory and changes cost as little as a ring of one point a node, and the peak load is
- * bounded: with 1 + 1/e probes it is 1 + e times the mean; 21 probes are 1.05. The variation of
+ * bounded: with 1 + 1/e independent probes it is about 1 + e times the mean. The variation of
  * shares is not: it stays at 12 to 16 %, for nodes in small gaps get little.
+ *
+ * The reference's probes are not independent: all 21 are multiples of one step. Measured peaks
+ * are 1.13, 1.15 and 1.16 times the mean of 10, 100 and 1000 nodes, where 21 independent probes
+ * would give 1.06, 1.13 and 1.15.
  *
  * A node stands at the hash of its name with seed s, and probe i is h1 + i * h2, hashes of the
  * key with seeds s + 1 and s + 2; all are SipHash-2-4 with key (seed, 0). This is the algorithm
