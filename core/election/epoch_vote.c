@@ -4,43 +4,11 @@
  *                       ^                                            |
  *                       `---- lost for certain, or out of time ------'
  */
-#include "election/kinds.h"
+#include "election/epoch_vote.h"
 
 #include "wire/sender.h"
 
 #include <glib.h>
-
-typedef enum State {
-    IDLE,
-    WAITING, /* for better-ranked candidates, or for another try */
-    ASKING,
-} State;
-
-typedef enum Ballot {
-    BALLOT_NONE,
-    BALLOT_GRANTED,
-    BALLOT_LOST, /* this voter cannot vote for us in this epoch any more */
-    BALLOTS,
-} Ballot;
-
-typedef struct EpochVote {
-    OrrElection base;
-    State state;
-    OrrStanding standing; /* as judged last: traced when it changes */
-    OrrTime stand_at;
-    OrrTime asked_at;
-    OrrTime ask_again_at;
-    OrrTime expires_at;
-    uint64_t epoch; /* asked for */
-    uint8_t flags;
-    OrrTime consent_until; /* when flags say CONSENT: no attempt begins after this */
-    uint32_t lost;         /* attempts in a row */
-    uint32_t rank;
-    uint32_t ballots[BALLOTS]; /* how many came in this epoch, of voters or not */
-    OrrId denied;              /* the candidate that was refused last, and why: traced once */
-    uint64_t denied_epoch;
-    OrrVoteVerdict denied_verdict;
-} EpochVote;
 
 #define SHARD_DELAY (50 * ORR_NS_PER_MS) /* for each failed shard with a smaller id */
 #define ASK_AGAIN (100 * ORR_NS_PER_MS)
@@ -61,14 +29,6 @@ move(EpochVote *self, State to)
 
 /* Whether to stand, and when */
 
-static bool
-primary_failed(const OrrMembers *members, const OrrShard *shard)
-{
-    const OrrMember *primary = orr_members_primary_of(members, shard);
-
-    return primary == NULL ? shard->epoch > 0 : primary->state == ORR_MEMBER_FAILED;
-}
-
 static OrrStanding
 judge_standing(const EpochVote *self)
 {
@@ -79,7 +39,7 @@ judge_standing(const EpochVote *self)
         me->state == ORR_MEMBER_FORGOTTEN) {
         return ORR_STANDING_NOT_REPLICA;
     }
-    if (!primary_failed(context->members, me->shard)) {
+    if (!orr_epoch_vote_primary_failed(context->members, me->shard)) {
         return ORR_STANDING_PRIMARY_ALIVE;
     }
     if (me->shard->slot_count == 0) {
@@ -91,7 +51,15 @@ judge_standing(const EpochVote *self)
     return orr_standing_of_data(context);
 }
 
-/* How many replicas of the shard have newer data, as their last probes said. */
+static bool
+does_not_answer(const OrrMember *mate)
+{
+    return mate->probe.suspicion == ORR_SUSPICION_SILENT ||
+           mate->probe.suspicion == ORR_SUSPICION_DEAD;
+}
+
+/* How many replicas of the shard have newer data, as their last probes said. Those that do not
+ * answer will not stand: if some count them and others do not, two come first. */
 static uint32_t
 rank_of(const OrrContext *context)
 {
@@ -100,7 +68,7 @@ rank_of(const OrrContext *context)
 
     for (const OrrMember *mate = self->shard->mates; mate != NULL; mate = mate->next_mate) {
         if (mate != self && mate->state == ORR_MEMBER_ALIVE && !orr_member_is_primary(mate) &&
-            mate->role != ORR_ROLE_WITNESS &&
+            mate->role != ORR_ROLE_WITNESS && !does_not_answer(mate) &&
             (mate->offset > context->offset ||
              (mate->offset == context->offset && orr_id_compare(&mate->id, &self->id) < 0))) {
             rank++;
@@ -124,7 +92,7 @@ shard_rank_of(const OrrContext *context)
         const OrrShard *shard = members->shards[i];
 
         if (orr_id_compare(&shard->id, &members->self->shard->id) < 0 &&
-            shard->slot_count > 0 && primary_failed(members, shard)) {
+            shard->slot_count > 0 && orr_epoch_vote_primary_failed(members, shard)) {
             rank++;
         }
     }
@@ -202,52 +170,86 @@ can_still_win(EpochVote *self)
     return possible >= orr_members_majority(members);
 }
 
+/* Where primaries vote the claim that follows changes who has a vote: see detector.h. */
+static void
+elect(EpochVote *self, OrrTime now_ns)
+{
+    const OrrMembers *members = self->base.context->members;
+    g_autofree OrrId *voters = g_new(OrrId, members->count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (orr_members_is_voter(members, members->list[i])) {
+            voters[count++] = members->list[i]->id;
+        }
+    }
+    if (self->base.context->settings->voters == ORR_VOTERS_ALL) {
+        count = 0;
+    }
+    orr_detector_elected(self->base.detector, now_ns, voters, count);
+}
+
 static void
 check_majority(EpochVote *self, OrrNow now, OrrEffects *out)
 {
     uint32_t majority = orr_members_majority(self->base.context->members);
+    OrrTime timeout = self->base.context->settings->node_timeout_ns;
 
     if (self->ballots[BALLOT_GRANTED] >= majority &&
         count_ballots(self, BALLOT_GRANTED) >= majority) {
         move(self, IDLE);
         self->lost = 0;
-        self->base.sink.won(self->base.sink.owner, now, self->epoch, out);
+        elect(self, now.mono_ns);
+        self->base.sink.won(self->base.sink.owner, now, self->epoch,
+                            self->asked_at + timeout - timeout / ORR_LEASE_MARGIN, out);
+    }
+}
+
+static void
+send_withdrawal(EpochVote *self, uint64_t epoch, const OrrMember *voter, OrrEffects *out)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_VOTE_REQUEST};
+
+    message.vote_request.shard = self->base.context->members->self->shard->id;
+    message.vote_request.epoch = epoch;
+    message.vote_request.flags = ORR_VOTE_WITHDRAWN;
+    orr_sender_send(self->base.context->sender, out, &voter->address, &message);
+}
+
+/* Gives the epoch up, and frees whom it bound, so that they can vote for another at once: where
+ * all that are left must agree, two candidates would otherwise hold each other up. Whatever
+ * vote for it comes later is not counted any more. */
+static void
+withdraw(EpochVote *self, OrrEffects *out)
+{
+    OrrMembers *members = self->base.context->members;
+
+    if (self->state != ASKING || ORR_PLANTED(self->base.context->settings, ALL_STAND_AT_ONCE)) {
+        return;
+    }
+    self->withdrawn = self->epoch;
+    orr_detector_release(members->self, self->epoch);
+    for (size_t i = 0; i < members->count; i++) {
+        const OrrMember *voter = members->list[i];
+
+        if (ballot_of(self, voter) == BALLOT_GRANTED && voter != members->self) {
+            send_withdrawal(self, self->epoch, voter, out);
+        }
     }
 }
 
 /* Gives the epoch up, and tries the next after a while that grows with each loss. */
 static void
-try_again(EpochVote *self, OrrTime now_ns, OrrTime at_least)
+try_again(EpochVote *self, OrrTime now_ns, OrrTime at_least, OrrEffects *out)
 {
     OrrContext *context = self->base.context;
     OrrTime pause = (10 + 20 * (OrrTime)(self->rank + shard_rank_of(context))) * ORR_NS_PER_MS;
 
+    withdraw(self, out);
     self->lost++;
     pause *= MIN(self->lost, 8u);
-    self->stand_at =
-        now_ns + MAX(at_least, pause) + orr_rng_between(&context->rng, 0, 20 * ORR_NS_PER_MS);
+    self->stand_at = now_ns + MAX(at_least, pause) + orr_rng_between(&context->rng, 0, pause);
     move(self, WAITING);
-}
-
-/* The last two questions, which also a candidate that has a vote asks itself. Who agrees is the
- * primary, and only it: what this voter promised to another candidate stands. After a boot it
- * does not know what it promised before, to whom, nor what came of it. */
-static OrrVoteVerdict
-decide_lease(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate, bool agreed)
-{
-    const OrrContext *context = self->base.context;
-    const OrrShard *shard = candidate->shard;
-
-    if (orr_detector_lease_stands(self->base.detector, now_ns, shard, &candidate->id,
-                                  agreed ? &shard->primary : NULL)) {
-        return ORR_VOTE_DENIED_LEASE;
-    }
-    if (!agreed && context->rebooted &&
-        now_ns - context->boot_ns < context->settings->node_timeout_ns &&
-        !ORR_PLANTED(context->settings, NO_LEASE)) {
-        return ORR_VOTE_DENIED_JUST_BOOTED;
-    }
-    return ORR_VOTE_GRANTED;
 }
 
 static bool
@@ -257,7 +259,7 @@ has_own_vote(const EpochVote *self, OrrTime now_ns)
     bool agreed = (self->flags & ORR_VOTE_CONSENT) != 0;
 
     return orr_members_is_voter(members, members->self) &&
-           decide_lease(self, now_ns, members->self, agreed) == ORR_VOTE_GRANTED;
+           orr_epoch_vote_decide_lease(self, now_ns, members->self, agreed) == ORR_VOTE_GRANTED;
 }
 
 static void
@@ -270,7 +272,7 @@ vote_for_self(EpochVote *self, OrrNow now, OrrEffects *held)
     self->base.vote_epoch = self->epoch;
     self->base.vote_for = me->id;
     put_ballot(self, me, BALLOT_GRANTED);
-    orr_detector_promise(self->base.detector, now.mono_ns, me);
+    orr_detector_promise(self->base.detector, now.mono_ns, me, self->epoch);
     trace.shard = me->shard->id;
     trace.epoch = self->epoch;
     trace.other = me->id;
@@ -343,16 +345,16 @@ ask(EpochVote *self, OrrTime now_ns, OrrEffects *out)
 /* An attempt that only refusals of this epoch have spoilt is given up at once for the next
  * epoch; one that waits for voters to come back waits. */
 static void
-give_up_if_lost(EpochVote *self, OrrTime now_ns)
+give_up_if_lost(EpochVote *self, OrrTime now_ns, OrrEffects *out)
 {
     if (count_ballots(self, BALLOT_LOST) > 0 && !can_still_win(self) &&
         !ORR_PLANTED(self->base.context->settings, ALL_STAND_AT_ONCE)) {
-        try_again(self, now_ns, 0);
+        try_again(self, now_ns, 0, out);
     }
 }
 
 /* The lease of the old owner may have run out since this candidate stood. The list that comes
- * back is for what depends on the vote. */
+ * back is for what depends on the vote, and on the epoch, which may not be stored yet. */
 static OrrEffects *
 vote_for_self_late(EpochVote *self, OrrNow now, OrrEffects *out)
 {
@@ -360,7 +362,7 @@ vote_for_self_late(EpochVote *self, OrrNow now, OrrEffects *out)
     OrrEffects *held;
 
     if (self->base.vote_epoch >= self->epoch || !has_own_vote(self, now.mono_ns)) {
-        return out;
+        return self->base.sink.persist(self->base.sink.owner, now, 0, me, out);
     }
     held = self->base.sink.persist(self->base.sink.owner, now, self->epoch, me, out);
     vote_for_self(self, now, held);
@@ -376,6 +378,9 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
     context->current_epoch = MAX(context->current_epoch, vote->current_epoch);
     if (self->state != ASKING || vote->epoch != self->epoch ||
         !orr_id_equal(&vote->shard, &members->self->shard->id)) {
+        if (vote->verdict == ORR_VOTE_GRANTED && vote->epoch <= self->withdrawn) {
+            send_withdrawal(self, vote->epoch, voter, out);
+        }
         return; /* of an attempt that is over */
     }
     switch ((OrrVoteVerdict)vote->verdict) {
@@ -398,137 +403,7 @@ on_vote(EpochVote *self, OrrNow now, OrrMember *voter, const OrrVote *vote, OrrE
     case ORR_VOTE_VERDICTS:
         break; /* it may think otherwise soon: asked again */
     }
-    give_up_if_lost(self, now.mono_ns);
-}
-
-/* Voting */
-
-/* A candidate that followed this primary may lack its last moments, as asynchronous copies do.
- * One that never did must have all that the primary was known to have. */
-static bool
-lacks_data(const OrrMember *primary, const OrrVoteRequest *request)
-{
-    bool followed = request->data_epoch >= primary->shard_epoch;
-
-    return primary->pulse_at != 0 && primary->shard_epoch == request->shard_epoch &&
-           request->offset < (followed ? primary->offset_then : primary->offset);
-}
-
-static OrrVoteVerdict
-decide(const EpochVote *self, OrrTime now_ns, const OrrMember *candidate,
-       const OrrVoteRequest *request)
-{
-    const OrrContext *context = self->base.context;
-    const OrrMembers *members = context->members;
-    const OrrShard *shard = candidate->shard;
-    const OrrMember *primary = orr_members_primary_of(members, shard);
-    bool agreed = (request->flags & ORR_VOTE_CONSENT) != 0;
-
-    if (!orr_members_is_voter(members, members->self)) {
-        return ORR_VOTE_DENIED_NOT_VOTER;
-    }
-    if (!ORR_PLANTED(context->settings, VOTE_TWICE)) {
-        if (request->epoch < context->current_epoch || request->epoch < self->base.vote_epoch) {
-            return ORR_VOTE_DENIED_EPOCH_OLD;
-        }
-        if (request->epoch == self->base.vote_epoch &&
-            !orr_id_equal(&self->base.vote_for, &candidate->id)) {
-            return ORR_VOTE_DENIED_VOTED;
-        }
-    }
-    if (!orr_id_equal(&shard->id, &request->shard) || orr_member_is_primary(candidate)) {
-        return ORR_VOTE_DENIED_NOT_REPLICA;
-    }
-    if (request->shard_epoch < shard->epoch) {
-        return ORR_VOTE_DENIED_CONFIG_OLDER;
-    }
-    if (!primary_failed(members, shard) &&
-        (request->flags & (ORR_VOTE_FORCE | ORR_VOTE_CONSENT)) == 0) {
-        return ORR_VOTE_DENIED_PRIMARY_ALIVE;
-    }
-    if (request->flags == 0 && primary != NULL && lacks_data(primary, request)) {
-        return ORR_VOTE_DENIED_DATA_OLDER;
-    }
-    return decide_lease(self, now_ns, candidate, agreed);
-}
-
-static void
-trace_vote(const EpochVote *self, OrrVoteVerdict verdict, const OrrMember *candidate,
-           const OrrVoteRequest *request, OrrEffects *out)
-{
-    OrrTrace trace =
-        orr_trace(verdict == ORR_VOTE_GRANTED ? ORR_TRACE_VOTED : ORR_TRACE_VOTE_DENIED);
-
-    trace.shard = request->shard;
-    trace.epoch = request->epoch;
-    trace.other = candidate->id;
-    if (verdict != ORR_VOTE_GRANTED) {
-        orr_trace_set_text(&trace, orr_bytes_of_string(orr_vote_verdict_name(verdict)));
-    }
-    orr_context_trace(self->base.context, out, &trace);
-}
-
-/* A refusal brings the configuration that the candidate does not know: valkey 2169. */
-static void
-send_vote(EpochVote *self, OrrVoteVerdict verdict, const OrrMember *candidate,
-          const OrrVoteRequest *request, OrrEffects *out)
-{
-    OrrContext *context = self->base.context;
-    OrrMessage message = {.type = ORR_MESSAGE_VOTE};
-    uint8_t facts[ORR_FACT_SIZE_MAX];
-
-    message.vote.shard = request->shard;
-    message.vote.epoch = request->epoch;
-    message.vote.verdict = (uint8_t)verdict;
-    message.vote.current_epoch = context->current_epoch;
-    if (verdict != ORR_VOTE_GRANTED && candidate->shard->epoch > 0) {
-        OrrFact fact = orr_shard_fact(candidate->shard);
-
-        message.vote.facts = orr_bytes(facts, orr_fact_encode(&fact, facts, sizeof facts));
-    }
-    orr_sender_send(context->sender, out, &candidate->address, &message);
-}
-
-static void
-on_vote_request(EpochVote *self, OrrNow now, OrrMember *candidate,
-                const OrrVoteRequest *request, OrrEffects *out)
-{
-    OrrContext *context = self->base.context;
-    OrrVoteVerdict verdict = decide(self, now.mono_ns, candidate, request);
-    bool again = self->base.vote_epoch == request->epoch &&
-                 orr_id_equal(&self->base.vote_for, &candidate->id);
-    OrrEffects *held = out;
-    OrrMember *primary = orr_members_primary_of(context->members, candidate->shard);
-
-    context->current_epoch = MAX(context->current_epoch, request->epoch);
-    if (verdict != ORR_VOTE_GRANTED) {
-        if (!orr_id_equal(&self->denied, &candidate->id) ||
-            self->denied_epoch != request->epoch || self->denied_verdict != verdict) {
-            self->denied = candidate->id;
-            self->denied_epoch = request->epoch;
-            self->denied_verdict = verdict;
-            trace_vote(self, verdict, candidate, request, out);
-        }
-        send_vote(self, verdict, candidate, request, out);
-        return;
-    }
-    self->base.vote_epoch = request->epoch;
-    self->base.vote_for = candidate->id;
-    if ((request->flags & ORR_VOTE_CONSENT) != 0 && primary != NULL) {
-        orr_detector_yield(primary, request->epoch);
-    }
-    if (!ORR_PLANTED(context->settings, VOTE_TWICE)) {
-        orr_detector_promise(self->base.detector, now.mono_ns, candidate);
-    }
-    if (!ORR_PLANTED(context->settings, VOTE_NOT_PERSISTED)) {
-        held = self->base.sink.persist(self->base.sink.owner, now, request->epoch,
-                                       &candidate->id, out);
-    }
-    if (!again ||
-        held != out) { /* told again: nothing new. Written again: the first time failed */
-        trace_vote(self, verdict, candidate, request, held);
-    }
-    send_vote(self, verdict, candidate, request, held);
+    give_up_if_lost(self, now.mono_ns, out);
 }
 
 /* Doors */
@@ -553,6 +428,7 @@ on_changed(EpochVote *self, OrrNow now, OrrEffects *out)
         }
     }
     if (standing != ORR_STANDING_YES) {
+        withdraw(self, out);
         move(self, IDLE);
         self->lost = 0;
     } else if (self->state == IDLE && !context->claiming) {
@@ -576,7 +452,7 @@ epoch_vote_step(OrrElection *election, OrrNow now, const OrrElectionInput *input
         on_changed(self, now, out);
         break;
     case ORR_ELECTION_VOTE_REQUEST:
-        on_vote_request(self, now, input->peer, &input->message->vote_request, out);
+        orr_epoch_vote_on_request(self, now, input->peer, &input->message->vote_request, out);
         break;
     case ORR_ELECTION_VOTE:
         on_vote(self, now, input->peer, &input->message->vote, out);
@@ -588,9 +464,11 @@ epoch_vote_step(OrrElection *election, OrrNow now, const OrrElectionInput *input
         stand(self, now, out);
         break;
     case ORR_ELECTION_TAKE:
+        withdraw(self, out);
         move(self, IDLE);
         context->current_epoch++;
-        election->sink.won(election->sink.owner, now, context->current_epoch, out);
+        orr_detector_elected(election->detector, now.mono_ns, NULL, 0);
+        election->sink.won(election->sink.owner, now, context->current_epoch, ORR_NEVER, out);
         break;
     }
 }
@@ -607,6 +485,7 @@ on_expired(EpochVote *self, OrrNow now, OrrEffects *out)
     trace.epoch = self->epoch;
     orr_context_trace(context, out, &trace);
     if (self->flags != 0) {
+        withdraw(self, out);
         self->flags = 0;
         move(self, IDLE);
         return; /* an administrator's wish is not repeated */
@@ -614,7 +493,7 @@ on_expired(EpochVote *self, OrrNow now, OrrEffects *out)
     if (ORR_PLANTED(context->settings, ALL_STAND_AT_ONCE)) {
         pause = 3 * context->settings->node_timeout_ns;
     }
-    try_again(self, now.mono_ns, pause);
+    try_again(self, now.mono_ns, pause, out);
 }
 
 static void
@@ -634,7 +513,7 @@ epoch_vote_time(OrrElection *election, OrrNow now, OrrEffects *out)
         if (now.mono_ns >= self->expires_at) {
             on_expired(self, now, out);
         } else if (now.mono_ns >= self->ask_again_at) {
-            give_up_if_lost(self, now.mono_ns);
+            give_up_if_lost(self, now.mono_ns, out);
             if (self->state == ASKING) {
                 ask(self, now.mono_ns, vote_for_self_late(self, now, out));
                 check_majority(self, now, out);

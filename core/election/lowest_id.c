@@ -46,7 +46,7 @@ judge(LowestId *self, OrrNow now, OrrEffects *out)
     trace.epoch = context->current_epoch;
     trace.value = context->offset;
     orr_context_trace(context, out, &trace);
-    self->base.sink.won(self->base.sink.owner, now, context->current_epoch, out);
+    self->base.sink.won(self->base.sink.owner, now, context->current_epoch, ORR_NEVER, out);
 }
 
 static void
@@ -63,7 +63,7 @@ lowest_id_step(OrrElection *election, OrrNow now, const OrrElectionInput *input,
     case ORR_ELECTION_STAND:
     case ORR_ELECTION_TAKE:
         context->current_epoch++;
-        election->sink.won(election->sink.owner, now, context->current_epoch, out);
+        election->sink.won(election->sink.owner, now, context->current_epoch, ORR_NEVER, out);
         break;
     case ORR_ELECTION_VOTE_REQUEST:
     case ORR_ELECTION_VOTE:

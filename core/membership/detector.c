@@ -25,6 +25,7 @@ orr_detector_free(OrrDetector *detector)
 {
     if (detector != NULL) {
         g_free(detector->scratch);
+        g_free(detector->electors);
         g_free(detector);
     }
 }
@@ -136,6 +137,9 @@ orr_detector_probe(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEf
     if (orr_member_is_primary(detector->context->members->self) &&
         !detector->context->yielding) {
         message.pulse.flags |= ORR_PULSE_LEASE;
+        if (detector->elector_count > 0) {
+            message.pulse.flags |= ORR_PULSE_ELECTED;
+        }
     }
     if (peer->state == ORR_MEMBER_FAILED) { /* so that it can refute, should it live */
         fact = orr_member_fact(peer, now_ns);
@@ -215,6 +219,7 @@ answer(OrrDetector *detector, OrrTime now_ns, const OrrAddress *to, OrrMember *p
     if ((question->pulse.flags & ORR_PULSE_LEASE) != 0 &&
         orr_lease_may_grant(detector, now_ns, peer, &question->pulse)) {
         peer->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
+        peer->probe.promised = 0;
         peer->probe.yielded = 0;
         message.pulse.flags |= ORR_PULSE_LEASE;
     }

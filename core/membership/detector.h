@@ -25,6 +25,9 @@ struct OrrDetector {
     OrrTime judged_at;   /* not before, where there is none */
     bool lease_stale;
     uint64_t lease_change; /* of members->voters_change, when it was computed */
+    OrrId *electors;       /* by whom this node was elected, until they know it; lease.c */
+    size_t elector_count;  /* 0: none to wait for */
+    OrrTime elected_at;
     bool synced;
 };
 

@@ -62,8 +62,10 @@ orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember
     OrrTime heartbeat = orr_heartbeat_ns(detector->context->settings);
     const OrrProbe *probe = &owner->probe;
 
-    if (!orr_members_is_voter(members, members->self) || !orr_member_is_primary(owner) ||
-        owner->shard->epoch != pulse->shard_epoch || owner->state != ORR_MEMBER_ALIVE) {
+    if (!(orr_members_is_voter(members, members->self) ||
+          (pulse->flags & ORR_PULSE_ELECTED) != 0) ||
+        !orr_member_is_primary(owner) || owner->shard->epoch != pulse->shard_epoch ||
+        owner->state != ORR_MEMBER_ALIVE) {
         return false;
     }
     if (probe->refused_since != 0) {
@@ -77,9 +79,38 @@ orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember
 }
 
 void
-orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate)
+orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate,
+                     uint64_t epoch)
 {
     candidate->probe.granted_until = now_ns + detector->context->settings->node_timeout_ns;
+    candidate->probe.promised = epoch;
+}
+
+void
+orr_detector_release(OrrMember *candidate, uint64_t epoch)
+{
+    if (candidate->probe.promised == epoch && !orr_member_is_primary(candidate)) {
+        candidate->probe.granted_until = 0;
+        candidate->probe.promised = 0;
+    }
+}
+
+void
+orr_detector_elected(OrrDetector *detector, OrrTime since_ns, const OrrId *voters, size_t count)
+{
+    g_free(detector->electors);
+    detector->electors = g_memdup2(voters, count * sizeof voters[0]);
+    detector->elector_count = count;
+    detector->elected_at = since_ns;
+    detector->lease_until = 0; /* that of an earlier life as primary */
+    detector->lease_stale = true;
+}
+
+size_t
+orr_detector_electorate(const OrrDetector *detector, const OrrId **voters)
+{
+    *voters = detector->electors;
+    return detector->elector_count;
 }
 
 /* The n-th latest of the times, counted from 0; moves them about. Hoare, "Find", 1961. */
@@ -118,18 +149,54 @@ nth_latest(OrrTime *times, size_t count, size_t n)
     return times[n];
 }
 
+static void
+need_scratch(OrrDetector *detector, size_t count)
+{
+    if (detector->scratch_room < count) {
+        detector->scratch_room = count + 16;
+        detector->scratch = g_renew(OrrTime, detector->scratch, detector->scratch_room);
+    }
+}
+
+/* Of `count` moments in the scratch, the latest by which `majority` had been asked; or 0. */
+static OrrTime
+asked_by(OrrDetector *detector, size_t count, size_t majority)
+{
+    if (count < majority) {
+        return 0;
+    }
+    return nth_latest(detector->scratch, count, majority - 1);
+}
+
+/* The same of those who elected this node. Once they have granted by probes that were sent
+ * after the election, enough of them know of it, and it is settled. */
+static OrrTime
+electors_asked_at(OrrDetector *detector)
+{
+    OrrTime asked;
+
+    need_scratch(detector, detector->elector_count);
+    for (size_t i = 0; i < detector->elector_count; i++) {
+        const OrrMember *voter =
+            orr_members_find(detector->context->members, &detector->electors[i]);
+
+        detector->scratch[i] = voter == NULL ? 0 : voter->probe.leased;
+    }
+    asked = asked_by(detector, detector->elector_count, detector->elector_count / 2 + 1);
+    if (asked > detector->elected_at) {
+        detector->elector_count = 0;
+    }
+    return asked;
+}
+
 /* The moment by which a majority had been asked and has granted: its votes are the latest. */
 static OrrTime
 majority_asked_at(OrrDetector *detector, OrrTime now_ns)
 {
     const OrrMembers *members = detector->context->members;
-    size_t majority = orr_members_majority(members);
     size_t count = 0;
 
-    if (detector->scratch_room < members->count) {
-        detector->scratch_room = members->count + 16;
-        detector->scratch = g_renew(OrrTime, detector->scratch, detector->scratch_room);
-    }
+    need_scratch(detector, members->count);
     for (size_t i = 0; i < members->count; i++) {
         const OrrMember *voter = members->list[i];
 
@@ -137,7 +204,7 @@ majority_asked_at(OrrDetector *detector, OrrTime now_ns)
             detector->scratch[count++] = voter == members->self ? now_ns : voter->probe.leased;
         }
     }
-    return count < majority ? 0 : nth_latest(detector->scratch, count, majority - 1);
+    return asked_by(detector, count, orr_members_majority(members));
 }
 
 /* Where there are many voters, grants are counted now and then. */
@@ -173,6 +240,11 @@ orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
     }
     detector->judged_at = now_ns + LEASE_PAUSE;
     asked = majority_asked_at(detector, now_ns);
+    if (detector->elector_count > 0) {
+        OrrTime electors_asked = electors_asked_at(detector);
+
+        asked = MIN(asked, electors_asked);
+    }
     detector->lease_until = asked == 0 ? 0 : asked + timeout - timeout / ORR_LEASE_MARGIN;
     detector->lease_stale = false;
     detector->lease_change = detector->context->members->voters_change;

@@ -107,6 +107,8 @@ struct OrrNode {
     OrrTime paused_until;
     OrrTime collision_until;
     bool claim_pending;
+    OrrTime claim_until;   /* a claim stored later is dropped */
+    size_t electors_saved; /* what the disk says of who elected it; election.h */
     bool handover_waiting; /* as replica: for the primary to pause */
     bool handover_ready;
     uint64_t handover_offset; /* where it paused */
@@ -226,7 +228,7 @@ void orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out);
 void orr_node_update_role(OrrNode *node, OrrEffects *out);
 void orr_node_update_fence(OrrNode *node, OrrEffects *out);
 OrrFence orr_node_fence_at(OrrNode *node, OrrTime now_ns);
-void orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrEffects *out);
+void orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrTime until, OrrEffects *out);
 void orr_node_on_collision(OrrNode *node, const OrrShardRecord *record, OrrEffects *out);
 void orr_node_on_handover(OrrNode *node, OrrMember *peer, const OrrMessage *message,
                           OrrEffects *out);

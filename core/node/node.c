@@ -12,6 +12,7 @@
 /* What is known of the others is written the more rarely the more there are. */
 #define CONFIG_PAUSE (100 * ORR_NS_PER_MS)
 #define INCARNATION_BLOCK UINT64_C(1000000)
+#define ORR_PROMISES_MAX 256u /* on disk; of more at once a restart forgets the rest */
 
 OrrNode *
 orr_node_new(const OrrNodeConfig *config)
@@ -158,6 +159,26 @@ first_of(const OrrId *saved, const OrrId *configured, OrrRng *rng)
 
 /* Boot */
 
+/* Whom this node has promised their shards by a vote, and for how long yet: on disk with it. */
+static void
+save_promises(OrrNode *node, const OrrId *candidate)
+{
+    const OrrMembers *members = node->context.members;
+    g_autofree OrrId *ids = g_new(OrrId, members->count + 1);
+    size_t count = 0;
+
+    ids[count++] = *candidate;
+    for (size_t i = 0; i < members->count && count < ORR_PROMISES_MAX; i++) {
+        const OrrMember *member = members->list[i];
+
+        if (member->probe.promised != 0 && member->probe.granted_until > node->now.mono_ns &&
+            !orr_id_equal(&member->id, candidate)) {
+            ids[count++] = member->id;
+        }
+    }
+    orr_persist_promises(node->persist, ids, count);
+}
+
 static OrrEffects *
 save_vote(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate, OrrEffects *out)
 {
@@ -168,6 +189,7 @@ save_vote(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate, 
         OrrSavedVote vote = {vote_epoch, *candidate};
 
         orr_persist_vote(node->persist, &vote);
+        save_promises(node, candidate);
     }
     return orr_persist_commit(node->persist, now, NULL, NULL, 0, out);
 }
@@ -215,6 +237,41 @@ restore_facts(OrrNode *node, OrrBytes facts)
     }
 }
 
+static OrrId
+take_id(OrrBytes *ids)
+{
+    OrrId id;
+
+    memcpy(id.bytes, ids->data, ORR_ID_SIZE);
+    *ids = orr_bytes(ids->data + ORR_ID_SIZE, ids->size - ORR_ID_SIZE);
+    return id;
+}
+
+/* What this node bound itself to, and by whom it was elected: a restart changes neither. */
+static void
+restore_bonds(OrrNode *node, const OrrSavedState *saved)
+{
+    OrrBytes promises = saved->promises;
+    OrrBytes electors = saved->electors;
+    g_autofree OrrId *voters = g_new(OrrId, electors.size / ORR_ID_SIZE + 1);
+    size_t count = 0;
+
+    while (promises.size >= ORR_ID_SIZE) {
+        OrrId id = take_id(&promises);
+        OrrMember *candidate = orr_members_find(node->context.members, &id);
+
+        if (candidate != NULL && !orr_member_is_primary(candidate)) {
+            orr_detector_promise(node->detector, node->now.mono_ns, candidate,
+                                 saved->vote.epoch);
+        }
+    }
+    while (electors.size >= ORR_ID_SIZE) {
+        voters[count++] = take_id(&electors);
+    }
+    orr_detector_elected(node->detector, node->now.mono_ns, voters, count);
+    node->electors_saved = count;
+}
+
 static void
 make_machines(OrrNode *node, const OrrSavedState *saved)
 {
@@ -251,6 +308,7 @@ make_machines(OrrNode *node, const OrrSavedState *saved)
     if (!saved->found) {
         claim_initial(node);
     }
+    restore_bonds(node, saved);
     orr_node_recount_slots(node);
     node->role_was_primary = false;
 }
@@ -495,6 +553,20 @@ save_epoch(OrrNode *node, OrrEffects *out)
     }
 }
 
+/* Those who elected this node know it by now: a restart need not ask them again. */
+static void
+forget_electors(OrrNode *node, OrrEffects *out)
+{
+    const OrrId *electors;
+
+    if (node->electors_saved > 0 && !node->claim_pending &&
+        orr_detector_electorate(node->detector, &electors) == 0) {
+        node->electors_saved = 0;
+        orr_persist_electors(node->persist, NULL, 0);
+        (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
+    }
+}
+
 /* What follows from what changed, at the end of every step. */
 static void
 settle(OrrNode *node, OrrEffects *out)
@@ -527,8 +599,12 @@ settle(OrrNode *node, OrrEffects *out)
     if (slots_moved) {
         orr_pubsub_slots_changed(node, out);
     }
+<<<<<<< HEAD
     orr_node_moves_settle(node, out);
     orr_node_later_settle(node, out);
+=======
+    forget_electors(node, out);
+>>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
     save_epoch(node, out);
     orr_node_flush_data(node, out);
 }

@@ -13,7 +13,13 @@ enum {
     TAG_VOTE = 4,
     TAG_SHARD = 5,
     TAG_SLOTS = 6,
+<<<<<<< HEAD
     TAG_MOVES = 7,
+=======
+    TAG_PROMISES = 7,
+    TAG_ELECTORS = 8,
+    TAG_VOTERS = 9,
+>>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
     TAG_OTHERS = 1, /* in CONFIG */
 };
 
@@ -74,6 +80,7 @@ read_state(const OrrPersist *persist, OrrSavedState *saved)
     OrrReader epoch = value_of(persist->state, TAG_EPOCH);
     OrrReader vote = value_of(persist->state, TAG_VOTE);
     OrrReader shard = value_of(persist->state, TAG_SHARD);
+    OrrReader voters = value_of(persist->state, TAG_VOTERS);
     OrrFact fact;
 
     saved->found = !identity.failed;
@@ -91,8 +98,16 @@ read_state(const OrrPersist *persist, OrrSavedState *saved)
         saved->shard_record = fact.shard;
     }
     saved->slots = value_of(persist->state, TAG_SLOTS).rest;
+<<<<<<< HEAD
     saved->moves_found = !value_of(persist->state, TAG_MOVES).failed;
     saved->moves = value_of(persist->state, TAG_MOVES).rest;
+=======
+    saved->promises = value_of(persist->state, TAG_PROMISES).rest;
+    saved->electors = value_of(persist->state, TAG_ELECTORS).rest;
+    if (!voters.failed) {
+        saved->voters = orr_take_u32(&voters);
+    }
+>>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
     saved->others = value_of(persist->config, TAG_OTHERS).rest;
 }
 
@@ -210,10 +225,42 @@ orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *shard
     set(persist->state, TAG_SLOTS, persist->scratch->data, persist->scratch->len);
 }
 
+<<<<<<< HEAD
 void
 orr_persist_moves(OrrPersist *persist, OrrBytes table)
 {
     set(persist->state, TAG_MOVES, table.data, table.size);
+=======
+static void
+set_ids(OrrPersist *persist, uint8_t tag, const OrrId *ids, size_t count)
+{
+    g_byte_array_set_size(persist->scratch, 0);
+    for (size_t i = 0; i < count; i++) {
+        g_byte_array_append(persist->scratch, ids[i].bytes, ORR_ID_SIZE);
+    }
+    set(persist->state, tag, persist->scratch->data, persist->scratch->len);
+}
+
+void
+orr_persist_promises(OrrPersist *persist, const OrrId *candidates, size_t count)
+{
+    set_ids(persist, TAG_PROMISES, candidates, count);
+}
+
+void
+orr_persist_electors(OrrPersist *persist, const OrrId *voters, size_t count)
+{
+    set_ids(persist, TAG_ELECTORS, voters, count);
+}
+
+void
+orr_persist_voters(OrrPersist *persist, uint32_t count)
+{
+    uint8_t text[4];
+
+    orr_store_u32(text, count);
+    set(persist->state, TAG_VOTERS, text, sizeof text);
+>>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
 }
 
 /* Writing */

@@ -31,9 +31,16 @@ typedef struct OrrSavedState {
     bool shard_found;
     OrrShardRecord shard_record; /* of its own shard, as it last knew */
     OrrBytes slots;              /* facts: the slots of its own shard; lent */
+<<<<<<< HEAD
     bool moves_found;
     OrrBytes moves;  /* its slots that are on the move: move.h; lent */
     OrrBytes others; /* facts out of CONFIG; lent */
+=======
+    OrrBytes others;   /* facts out of CONFIG; lent */
+    OrrBytes promises; /* ids of candidates that have its promise; lent */
+    OrrBytes electors; /* ids of those who elected it, and may not know; lent */
+    uint32_t voters;   /* the most voters it knew at once; 0: not said */
+>>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
 } OrrSavedState;
 
 OrrPersist *orr_persist_new(OrrGate *gate, const OrrSettings *settings);
@@ -50,6 +57,13 @@ void orr_persist_life(OrrPersist *persist, uint64_t incarnation, uint64_t boots)
 void orr_persist_epoch(OrrPersist *persist, uint64_t current_epoch);
 void orr_persist_vote(OrrPersist *persist, const OrrSavedVote *vote);
 void orr_persist_shard(OrrPersist *persist, const OrrShard *shard);
+/* The candidates that it has promised their shards (detector.h): a restart undoes no promise.
+ */
+void orr_persist_promises(OrrPersist *persist, const OrrId *candidates, size_t count);
+/* By whom it was elected, until enough of them know it (detector.h); none: settled. */
+void orr_persist_electors(OrrPersist *persist, const OrrId *voters, size_t count);
+/* How many voters there are: fewer that it knows after a restart are no majority. */
+void orr_persist_voters(OrrPersist *persist, uint32_t count);
 void orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *shard);
 void orr_persist_moves(OrrPersist *persist, OrrBytes table);
 

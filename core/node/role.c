@@ -229,12 +229,12 @@ on_claim_stored(void *owner, OrrStatus status, uint64_t epoch, OrrNow now, OrrEf
     OrrFact fact = {.kind = ORR_FACT_SHARD, .shard = record};
     OrrTrace trace;
 
-    (void)now;
     node->claim_pending = false;
     node->context.claiming = false;
-    if (status != ORR_OK || self->shard->epoch >= epoch) {
-        /* not on disk, or somebody was faster: then it never happened */
+    if (status != ORR_OK || self->shard->epoch >= epoch || now.mono_ns >= node->claim_until) {
+        /* not on disk, or too late, or somebody was faster: then it never happened */
         orr_persist_shard(node->persist, self->shard);
+        (void)orr_persist_commit(node->persist, now, NULL, NULL, 0, out);
         node->context.members->change++; /* whoever may stand looks again */
         return;
     }
@@ -250,20 +250,24 @@ on_claim_stored(void *owner, OrrStatus status, uint64_t epoch, OrrNow now, OrrEf
 }
 
 void
-orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrEffects *out)
+orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrTime until, OrrEffects *out)
 {
     OrrNode *node = owner;
     const OrrMember *self = orr_node_self(node);
     OrrShard claim = *self->shard;
+    const OrrId *electors;
 
     claim.primary = self->id;
     claim.epoch = epoch;
     claim.start_offset = node->context.offset;
     node->claim_pending = true;
+    node->claim_until = until;
     node->context.claiming = true;
     node->handover_waiting = false;
     orr_persist_epoch(node->persist, MAX(node->context.current_epoch, epoch));
     orr_persist_shard(node->persist, &claim);
+    node->electors_saved = orr_detector_electorate(node->detector, &electors);
+    orr_persist_electors(node->persist, electors, node->electors_saved);
     (void)orr_persist_commit(node->persist, now, on_claim_stored, node, epoch, out);
 }
 
@@ -271,7 +275,7 @@ void
 orr_node_bump_epoch(OrrNode *node, OrrEffects *out)
 {
     node->context.current_epoch++;
-    orr_node_on_won(node, node->now, node->context.current_epoch, out);
+    orr_node_on_won(node, node->now, node->context.current_epoch, ORR_NEVER, out);
 }
 
 /* Twins: two primaries of one shard in one epoch, after a TAKEOVER or a collision of numbers.

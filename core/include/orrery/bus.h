@@ -131,6 +131,8 @@ ORR_API ORR_MUST_USE OrrStatus orr_fact_next(OrrBytes *rest, OrrFact *fact);
 #define ORR_PULSE_HEARD 4u   /* the sender has had an answer of the receiver lately */
 
 #define ORR_PULSE_ALONE 8u /* MEET: the sender knows no other node, and would come over */
+#define ORR_PULSE_ELECTED                                                                      \
+    16u /* with LEASE: those who elected the sender may be no voters any more: detector.h */
 
 /* What every PING, PONG and MEET carries. */
 typedef struct OrrPulse {
@@ -181,6 +183,8 @@ typedef struct OrrReport {
     4u                      /* older data than the shard's may win: settings.unsafe_promotion  \
                              */
 #define ORR_VOTE_CONSENT 2u /* the primary agrees: its lease does not stand in the way */
+#define ORR_VOTE_WITHDRAWN                                                                     \
+    8u /* no request: the candidate has given this epoch up, and frees whom it bound */
 
 typedef struct OrrVoteRequest {
     OrrId shard;

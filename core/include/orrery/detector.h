@@ -93,8 +93,23 @@ ORR_API bool orr_detector_lease_stands(const OrrDetector *detector, OrrTime now_
 /* The owner agrees to be followed, by whoever wins `epoch`: the lease it has does not stand in
  * the way of a lease for that winner. It serves no more by it (OrrContext.yielding). */
 ORR_API void orr_detector_yield(OrrMember *owner, uint64_t epoch);
-/* The voter promises the shard to this candidate for N: no lease to others meanwhile. */
-ORR_API void orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate);
+/* The voter promises the shard to this candidate for N: no lease to others meanwhile. `epoch`
+ * is that of its vote. */
+ORR_API void orr_detector_promise(OrrDetector *detector, OrrTime now_ns, OrrMember *candidate,
+                                  uint64_t epoch);
+/* The candidate has given up the attempt of that epoch: the promise is void. */
+ORR_API void orr_detector_release(OrrMember *candidate, uint64_t epoch);
+
+/* The electorate: the voters that there were when this node won its shard, the old primary
+ * among them. Its claim changes who has a vote, and two of three voters as they were and two of
+ * three as they are need not share a member. So until a majority of the electorate has granted
+ * a lease by a probe sent after `since_ns`, and thus knows of the claim, the winner's lease
+ * needs a majority of both. An empty electorate binds nobody: where all members vote, a claim
+ * changes no voter. (Ongaro, "Consensus: Bridging Theory and Practice", section 4.3, joint
+ * consensus; here only the new primary waits for it.) */
+ORR_API void orr_detector_elected(OrrDetector *detector, OrrTime since_ns, const OrrId *voters,
+                                  size_t count);
+ORR_API size_t orr_detector_electorate(const OrrDetector *detector, const OrrId **voters);
 /* True while this node itself believes the member's process is dead. */
 ORR_API bool orr_detector_process_dead(const OrrDetector *detector, const OrrMember *member);
 /* True once a peer's digests have equalled ours since boot. */

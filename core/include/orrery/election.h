@@ -81,8 +81,9 @@ typedef struct OrrElectionInput {
 /* What the node gives to an election. */
 typedef struct OrrElectionSink {
     void *owner;
-    /* This node has won its shard in `epoch`: claim it. */
-    void (*won)(void *owner, OrrNow now, uint64_t epoch, OrrEffects *out);
+    /* This node has won its shard in `epoch`: claim it. A claim that is not stored before
+     * `until` is dropped: the voters are not bound any more. ORR_NEVER: nobody was asked. */
+    void (*won)(void *owner, OrrNow now, uint64_t epoch, OrrTime until, OrrEffects *out);
     /* Makes epoch and vote durable; what depends on them goes into the list that comes back. */
     OrrEffects *(*persist)(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate,
                            OrrEffects *out);

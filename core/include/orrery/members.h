@@ -47,6 +47,7 @@ typedef struct OrrProbe {
     OrrTime answered;      /* when the latest answered probe was sent; 0: never */
     OrrTime refused_since; /* 0: its host does not refuse */
     OrrTime granted_until; /* the lease this node granted to the member */
+    uint64_t promised;     /* ... by its vote in this epoch; 0: as to a primary */
     uint64_t yielded;     /* that lease is no obstacle to the primary of this epoch; 0: it is */
     OrrTime probe_again;  /* ORR_NEVER, or when to look again at a refusing host */
     OrrTime refused_last; /* when it refused last */
