@@ -33,7 +33,7 @@ cat README.md CONTRIBUTING.md plots/README.md man/*.scd scenarios/*.yaml |
     tr -d '*_' >"$work/texts"
 while read -r command; do
     knows "$command" "$work/dev-commands" || complain "./dev $command is mentioned; there is no such"
-done < <(grep -oE '\./dev [a-z]+' "$work/texts" | awk '{ print $2 }' | sort -u)
+done < <(grep -oE '\./dev [a-z][a-z0-9-]*' "$work/texts" | awk '{ print $2 }' | sort -u)
 while read -r line; do
     command=$(awk '{ print $2 }' <<<"$line")
     knows "$command" "$work/commands" ||
