@@ -29,6 +29,7 @@ const SimCommand *sim_command_find(const char *name);
 extern const SimOption sim_command_place_options[];
 extern const SimOption sim_command_slot_options[];
 extern const SimOption sim_command_balance_options[];
+extern const SimOption sim_command_top_options[];
 
 int sim_command_run(int count, char **words);
 int sim_command_check(int count, char **words);
@@ -38,6 +39,7 @@ int sim_command_naive(int count, char **words);
 int sim_command_place(int count, char **words);
 int sim_command_slot(int count, char **words);
 int sim_command_balance(int count, char **words);
+int sim_command_top(int count, char **words);
 int sim_command_help(int count, char **words);
 int sim_command_completion(int count, char **words);
 

@@ -27,6 +27,8 @@ static const SimCommand commands[] = {
     {"balance", "[options]",
      "Measure how evenly each algorithm spreads keys, and what changes move",
      sim_command_balance, sim_command_balance_options},
+    {"top", "[options] [HOST:PORT]", "Show a live cluster, any of whose nodes is at HOST:PORT",
+     sim_command_top, sim_command_top_options},
     {"completion", "bash|zsh|fish", "Print a script that completes words in a shell",
      sim_command_completion, sim_completion_options},
     {"help", "[COMMAND]", "Say how a command is used", sim_command_help, NULL},

@@ -15,15 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
+
+from live_nodes import Node, children, end_children, free_port, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 ORRERYD = os.path.abspath(sys.argv[1])
 failures = []
 skipped = []
-children = []
 begun = time.monotonic()
 
 
@@ -47,68 +47,6 @@ def program(name):
     skipped.append(name)
     note(f"SKIP: {name} is not installed (tests/fetch-tools gets it)")
     return None
-
-
-def free_port():
-    while True:
-        port = 10000 + int.from_bytes(os.urandom(2), "little") % 20000
-        with socket.socket() as one, socket.socket(type=socket.SOCK_DGRAM) as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
-
-
-class Node:
-    def __init__(self, work, name, words):
-        self.port, self.bus, self.http = free_port(), free_port(), free_port()
-        self.directory = os.path.join(work, name)
-        self.log = os.path.join(work, name + ".log")
-        self.words = words
-
-    def start(self, *more):
-        self.process = subprocess.Popen(
-            [ORRERYD, "--port", str(self.port), "--bus-port", str(self.bus), "--metrics-port", str(self.http), "--dir",
-             self.directory, "--log-file", self.log, "--node-timeout", "1s", *self.words, *more])
-        children.append(self.process)
-
-    def get(self, path, timeout=5):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=timeout) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError as error:
-            return 0, str(error)
-
-    def ask(self, *words):
-        """One command by RESP; the raw answer."""
-        with socket.create_connection(("127.0.0.1", self.port), 5) as link:
-            link.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words))
-            return link.recv(1 << 20).decode()
-
-    def raw(self, data, timeout=8):
-        """Bytes to the metrics port; all that comes back until it is closed."""
-        with socket.create_connection(("127.0.0.1", self.http), timeout) as link:
-            link.sendall(data)
-            back = b""
-            try:
-                while piece := link.recv(65536):
-                    back += piece
-            except ConnectionResetError:
-                pass
-            return back.decode("latin-1")
-
-
-def wait_for(condition, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def samples(text):
@@ -281,8 +219,8 @@ def check_unready(primary, replica):
 def main():
     work = tempfile.mkdtemp()
     try:
-        primary = Node(work, "primary", ["--cluster", "operate", "--shard", "one", "--slots", "0-16383"])
-        replica = Node(work, "replica", ["--cluster", "operate", "--shard", "one", "--role", "replica", "--failover", "no"])
+        primary = Node(ORRERYD, work, "primary", ["--cluster", "operate", "--shard", "one", "--slots", "0-16383"])
+        replica = Node(ORRERYD, work, "replica", ["--cluster", "operate", "--shard", "one", "--role", "replica", "--failover", "no"])
         for node, other in ((primary, replica), (replica, primary)):
             node.start("--seeds", f"127.0.0.1:{other.port}@{other.bus}")
         if not wait_for(lambda: primary.get("/healthz")[0] == 200 and replica.get("/healthz")[0] == 200, 10):
@@ -295,9 +233,7 @@ def main():
         check_log(primary)
         check_unready(primary, replica)
     finally:
-        for child in children:
-            child.kill()
-            child.wait()
+        end_children()
         shutil.rmtree(work)
 
 
