@@ -115,17 +115,20 @@ check_bids(Vectors vectors, const uint64_t *keys, size_t key_count, const uint64
 static void
 test_vectors_find_the_scalar_winner(void)
 {
-    static uint64_t nodes[256];
+    static uint64_t nodes[800];
     static uint64_t keys[67];
     OrrRng rng = orr_rng_new(t_seed(33));
 
     for (size_t i = 0; i < 67; i++) {
         keys[i] = orr_rng_next(&rng);
     }
-    for (size_t count = 1; count <= 200; count++) {
+    /* one by one, then by steps to where many keys ask whole blocks */
+    for (size_t count = 1; count <= 760; count += count < 200 ? 1 : 29) {
         for (size_t i = 0; i < count; i++) {
             /* few different ones, so that ties abound */
-            nodes[i] = count % 2 == 0 ? orr_rng_below(&rng, 4) : orr_rng_next(&rng);
+            nodes[i] = count % 2 == 0   ? orr_rng_below(&rng, 4)
+                       : count % 7 == 0 ? keys[0] /* who bids 0 for it */
+                                        : orr_rng_next(&rng);
         }
         for (size_t i = count; i < orr_bids_padded(count); i++) {
             nodes[i] = nodes[0];

@@ -1,7 +1,9 @@
 #include "placement/bids.h"
 
 #define LANES 8u
-#define BIDS_FEW 8u /* nodes that are asked sooner one by one */
+#define BIDS_FEW 8u    /* nodes that are asked sooner one by one */
+#define BIDS_MANY 256u /* nodes that many keys ask sooner by blocks */
+#define BLOCK 32u      /* nodes; whole vectors */
 
 Bid
 orr_bids_highest_scalar(uint64_t key, const uint64_t *nodes, size_t count)
@@ -144,14 +146,18 @@ highest_for_avx2(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid 
 }
 
 AVX512 __m512i
-bids_of(uint64_t key, const uint64_t *nodes)
+mix(__m512i x)
 {
-    __m512i x = _mm512_xor_si512(_mm512_set1_epi64((int64_t)key), _mm512_loadu_si512(nodes));
-
     x = _mm512_xor_si512(x, _mm512_srli_epi64(x, 12));
     x = _mm512_xor_si512(x, _mm512_slli_epi64(x, 25));
     x = _mm512_xor_si512(x, _mm512_srli_epi64(x, 27));
     return _mm512_mullo_epi64(x, _mm512_set1_epi64(INT64_C(0x2545f4914f6cdd1d)));
+}
+
+AVX512 __m512i
+bids_of(uint64_t key, const uint64_t *nodes)
+{
+    return mix(_mm512_xor_si512(_mm512_set1_epi64((int64_t)key), _mm512_loadu_si512(nodes)));
 }
 
 /* Of sixteen nodes the earliest with the highest bid is the lowest bit of a mask. */
@@ -185,10 +191,61 @@ highest_avx512(uint64_t key, const uint64_t *nodes, size_t count)
     return (Bid){highest, (uint64_t)_mm512_mask_reduce_min_epu64(equal, indices)};
 }
 
+AVX512 __m512i
+higher_bids(__m512i best, __m512i keys, uint64_t node)
+{
+    __m512i x = _mm512_xor_si512(keys, _mm512_set1_epi64((int64_t)node));
+
+    return _mm512_max_epu64(best, mix(x));
+}
+
+/* Sixteen keys and very many nodes: who bids most is found for a block of nodes at first, and
+ * which of them it was only for the best block. That saves remembering it at each node. */
+AVX512 void
+highest_by_blocks(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid *bids)
+{
+    __m512i key0 = _mm512_loadu_si512(keys);
+    __m512i key1 = _mm512_loadu_si512(keys + LANES);
+    __m512i best0 = _mm512_setzero_si512();
+    __m512i best1 = best0;
+    __m512i block0 = best0;
+    __m512i block1 = best0;
+    uint64_t blocks[2 * LANES];
+
+    for (size_t begin = 0; begin < count; begin += BLOCK) {
+        size_t end = begin + BLOCK < count ? begin + BLOCK : count;
+        __m512i here = _mm512_set1_epi64((int64_t)begin);
+        __m512i most0 = _mm512_setzero_si512();
+        __m512i most1 = most0;
+
+        for (size_t i = begin; i < end; i++) {
+            most0 = higher_bids(most0, key0, nodes[i]);
+            most1 = higher_bids(most1, key1, nodes[i]);
+        }
+        block0 = _mm512_mask_mov_epi64(block0, _mm512_cmpgt_epu64_mask(most0, best0), here);
+        block1 = _mm512_mask_mov_epi64(block1, _mm512_cmpgt_epu64_mask(most1, best1), here);
+        best0 = _mm512_max_epu64(best0, most0);
+        best1 = _mm512_max_epu64(best1, most1);
+    }
+    _mm512_storeu_si512(blocks, block0);
+    _mm512_storeu_si512(blocks + LANES, block1);
+    for (unsigned lane = 0; lane < 2 * LANES; lane++) {
+        size_t left = count - blocks[lane];
+
+        bids[lane] =
+            highest_avx512(keys[lane], nodes + blocks[lane], left < BLOCK ? left : BLOCK);
+        bids[lane].index += blocks[lane];
+    }
+}
+
 AVX512 void
 highest_for_avx512(const uint64_t *keys, const uint64_t *nodes, size_t count, Bid *bids)
 {
-    highest_for_lanes(keys, nodes, count, bids);
+    if (count >= BIDS_MANY) {
+        highest_by_blocks(keys, nodes, count, bids);
+    } else {
+        highest_for_lanes(keys, nodes, count, bids);
+    }
 }
 
 Bid
