@@ -110,6 +110,22 @@ config_problems_message(const ConfigProblems *problems, size_t index)
                : NULL;
 }
 
+char *
+config_problems_text(const ConfigProblems *problems, size_t index)
+{
+    const Problem *problem = &g_array_index(problems->problems, Problem, index);
+    const ConfigPlace *place = &problem->place;
+
+    if (place->source == NULL) {
+        return g_strdup(problem->message);
+    }
+    if (place->line == 0) {
+        return g_strdup_printf("%s: %s", place->source->name, problem->message);
+    }
+    return g_strdup_printf("%s:%u:%u: %s", place->source->name, place->line, place->column,
+                           problem->message);
+}
+
 static gint
 compare_problems(gconstpointer a, gconstpointer b)
 {

@@ -46,6 +46,8 @@ void config_problems_add(ConfigProblems *problems, ConfigPlace place, const char
 size_t config_problems_count(const ConfigProblems *problems);
 /* Message number `index`, in order of adding; NULL past the last. */
 const char *config_problems_message(const ConfigProblems *problems, size_t index);
+/* The same with its place, on one line; owned by the caller. */
+char *config_problems_text(const ConfigProblems *problems, size_t index);
 /* Writes them all in order of place: position, message, the line and a caret. */
 void config_problems_print(const ConfigProblems *problems, FILE *out, bool color);
 

@@ -64,7 +64,7 @@ const ConfigSetting config_setting_table[] = {
      .doc = "Let a replica stand whose data is older than what its shard has acknowledged"},
 
     {DURATION("node-timeout", "cluster-node-timeout", MS, node_timeout_ns, 50 * MS, DAY),
-     .group = "Failure detection",
+     .group = "Failure detection", FIXED,
      .doc = "Silence for so long makes a suspect, and a majority of suspicions a failure; an "
             "owner without a majority stops acknowledging in the same time"},
     {DURATION("heartbeat", NULL, 0, heartbeat_ns, 0, DAY), .group = "Failure detection",

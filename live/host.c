@@ -1,19 +1,24 @@
 #include "host.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <signal.h>
 
 #include "clients.h"
+#include "desk.h"
 #include "figures.h"
 #include "files.h"
 #include "link.h"
 #include "log.h"
 #include "pages.h"
 #include "probe.h"
+#include "process.h"
 
 struct LiveHost {
     LiveLoop *loop;
-    const LiveOptions *options;
+    LiveConf *conf;
+    const LiveOptions *options; /* of conf */
+    LiveDesk *desk;
     OrrNode *node;
     OrrEffects *effects;
     LiveFiles *files;
@@ -189,6 +194,9 @@ perform(LiveHost *host, const OrrEffects *effects)
                                    effect.reply.close);
             }
             break;
+        case ORR_EFFECT_ASK:
+            live_desk_ask(host->desk, &effect);
+            break;
         case ORR_EFFECT_TRACE:
             host->figures.decisions[effect.trace.kind]++;
             live_log_trace(&effect.trace);
@@ -206,6 +214,51 @@ static void
 on_leave(void *user)
 {
     leave(user);
+}
+
+/* What operators ask for */
+
+static void
+on_answer(void *user, uint64_t client, OrrBytes bytes)
+{
+    OrrEvent event = {.type = ORR_EVENT_ANSWER};
+
+    event.answer.client = client;
+    event.answer.bytes = bytes;
+    (void)deliver(user, &event);
+}
+
+static char *
+on_prepare(void *user, const LiveOptions *next)
+{
+    (void)user;
+    return live_process_check(next->node.settings.clients_max);
+}
+
+static void
+on_changed(void *user, const LiveOptions *before, const LiveOptions *now)
+{
+    LiveHost *host = user;
+    OrrEvent event = {.type = ORR_EVENT_SETTINGS, .settings = &now->node.settings};
+
+    host->options = now;
+    if (memcmp(&before->node.settings, &now->node.settings, sizeof now->node.settings) != 0) {
+        (void)deliver(host, &event);
+    }
+    live_log_set_level(now->log_level);
+    if (g_strcmp0(before->log_file, now->log_file) != 0 &&
+        !live_log_open(now->log_level, now->log_file)) {
+        live_log(LIVE_LOG_WARNING, "cannot open %s: %s", now->log_file, g_strerror(errno));
+    }
+}
+
+static void
+on_reload(void *user)
+{
+    LiveHost *host = user;
+
+    live_log_reopen();
+    live_conf_reload(host->conf);
 }
 
 static void
@@ -237,6 +290,7 @@ before_wait(void *user)
 {
     LiveHost *host = user;
 
+    live_desk_work(host->desk);
     live_files_flush(host->files);
     if (host->leaving && live_files_idle(host->files)) {
         live_loop_stop(host->loop);
@@ -316,24 +370,29 @@ boot(LiveHost *host, char **why)
 }
 
 LiveHost *
-live_host_new(LiveLoop *loop, const LiveOptions *options, char **why)
+live_host_new(LiveLoop *loop, LiveConf *conf, char **why)
 {
+    static const LiveConfHandlers conf_handlers = {on_prepare, on_changed};
     LiveHost *host = g_new0(LiveHost, 1);
 
     host->loop = loop;
-    host->options = options;
+    host->conf = conf;
+    host->options = live_conf_options(conf);
+    host->desk = live_desk_new(conf, on_answer, host);
     host->deadline_ns = ORR_NEVER;
     host->effects = orr_effects_new();
     host->timer = live_timer_new(loop, on_deadline, host);
     live_loop_before_wait(loop, before_wait, host);
     live_loop_on_signal(loop, SIGTERM, on_leave, host);
     live_loop_on_signal(loop, SIGINT, on_leave, host);
+    live_loop_on_signal(loop, SIGHUP, on_reload, host);
     live_loop_on_signal(loop, SIGUSR1, on_reopen, host);
     live_loop_on_signal(loop, SIGUSR2, on_filter, host);
     if (!open_all(host, why) || !boot(host, why) || !open_pages(host, why)) {
         live_host_free(host);
         return NULL;
     }
+    live_conf_watch(conf, &conf_handlers, host);
     return host;
 }
 
@@ -351,6 +410,7 @@ live_host_free(LiveHost *host)
         return;
     }
     live_loop_before_wait(host->loop, NULL, NULL);
+    live_desk_free(host->desk);
     live_http_free(host->http);
     live_clients_free(host->clients);
     live_link_free(host->link);

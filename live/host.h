@@ -10,14 +10,14 @@
 
 #include <orrery/node.h>
 
+#include "conf.h"
 #include "loop.h"
-#include "options.h"
 
 typedef struct LiveHost LiveHost;
 
 /* Binds, locks and reads the directory, boots the node. NULL: *why, owned by the caller. The
- * options are lent. */
-LiveHost *live_host_new(LiveLoop *loop, const LiveOptions *options, char **why);
+ * configuration is lent. */
+LiveHost *live_host_new(LiveLoop *loop, LiveConf *conf, char **why);
 void live_host_free(LiveHost *host);
 /* Until a signal asks to leave: then everything that was acknowledged is synced. False: it
  * could not be. */

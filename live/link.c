@@ -466,10 +466,10 @@ live_link_new(LiveLoop *loop, const OrrAddress *self, const OrrAddress *bind,
     link->user = user;
     link->peers = g_hash_table_new_full(hash_address, equal_addresses, NULL, g_free);
     link->strangers = g_ptr_array_new();
-    link->listener = live_listen(loop, bind, self->bus_port, on_accepted, link, why);
+    link->listener = live_listen(loop, bind, bind->bus_port, on_accepted, link, why);
     if (link->listener != NULL) {
         link->datagram =
-            live_datagram_new(loop, bind, self->bus_port, &datagram_handlers, link, why);
+            live_datagram_new(loop, bind, bind->bus_port, &datagram_handlers, link, why);
     }
     if (link->datagram == NULL) {
         live_link_free(link);

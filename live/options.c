@@ -2,31 +2,36 @@
 
 #include <errno.h>
 #include <nearest.h>
-#include <problems.h>
 #include <setting.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <tree.h>
-#include <unistd.h>
 
 #include "options_key.h"
+#include "options_redis.h"
 
 #define DEFAULT_PORT 6379u
 #define BUS_PORT_SHIFT 10000u
 #define PORT_MAX 65535u
+#define KEYS_MAX 64u
+#define BUS_KEY_SHORTEST 16u
 
 typedef struct Reader {
-    LiveDraft draft;
+    LiveOptions *options;
+    const LiveOptions *before;
     ConfigProblems *problems;
+    ConfigPlace places[KEYS_MAX]; /* where each key of the daemon's own was given last */
 } Reader;
 
-static char *
-nearest_key(const char *name)
+char *
+live_options_hint(const char *name)
 {
     ConfigNearest nearest = config_nearest(name);
 
     for (size_t i = 0; live_key_at(i) != NULL; i++) {
         config_nearest_offer(&nearest, live_key_at(i)->name);
+        if (live_key_at(i)->redis != NULL) {
+            config_nearest_offer(&nearest, live_key_at(i)->redis);
+        }
     }
     for (size_t i = 0; config_setting_at(i) != NULL; i++) {
         config_nearest_offer(&nearest, config_setting_at(i)->name);
@@ -36,6 +41,21 @@ nearest_key(const char *name)
     }
     return nearest.best == NULL ? g_strdup("; --help lists them")
                                 : g_strdup_printf("; did you mean `%s`?", nearest.best);
+}
+
+static size_t
+index_of(const LiveKey *key)
+{
+    size_t index = (size_t)(key - live_key_at(0));
+
+    g_assert(index < KEYS_MAX);
+    return index;
+}
+
+static ConfigPlace
+place_of(const Reader *self, const char *name)
+{
+    return self->places[index_of(live_key_find(name))];
 }
 
 /* One word for one key, from wherever. False: there is no such key. */
@@ -48,13 +68,16 @@ take_word(Reader *self, const char *name, const char *word, ConfigPlace place)
     int64_t value;
 
     if (key != NULL) {
-        why = key->take(&self->draft, word);
+        self->places[index_of(key)] = place;
+        why = key->take(key, self->options, word);
     } else if (setting == NULL) {
         return false;
     } else if (config_setting_read_as(setting, name, word, &value, &why)) {
-        config_setting_apply(setting, value, &self->draft.options->node.settings);
+        config_setting_apply(setting, value, &self->options->node.settings);
     }
-    if (why != NULL) {
+    if (why != NULL && setting != NULL && setting->secret) {
+        config_problems_add(self->problems, place, "what is given as %s %s", name, why);
+    } else if (why != NULL) {
         config_problems_add(self->problems, place, "`%s` %s", word, why);
     }
     return true;
@@ -63,7 +86,7 @@ take_word(Reader *self, const char *name, const char *word, ConfigPlace place)
 static void
 no_such_key(Reader *self, const char *name, ConfigPlace place)
 {
-    g_autofree char *hint = nearest_key(name);
+    g_autofree char *hint = live_options_hint(name);
 
     config_problems_add(self->problems, place, "there is no key `%s`%s", name, hint);
 }
@@ -80,10 +103,28 @@ takes_list(const char *name)
 static void
 begin_list(Reader *self, const char *name)
 {
-    if (strcmp(name, "seeds") == 0) {
-        self->draft.options->node.seed_count = 0;
-    } else if (strcmp(name, "slots") == 0) {
-        self->draft.options->node.slot_range_count = 0;
+    const LiveKey *key = live_key_find(name);
+
+    if (key != NULL) {
+        live_key_begin(key, self->options);
+    }
+}
+
+/* A value as one text: for a list it is several words. */
+static void
+take_value(Reader *self, const char *name, const char *value, ConfigPlace place)
+{
+    g_auto(GStrv) words = NULL;
+
+    if (!takes_list(name)) {
+        (void)take_word(self, name, value, place);
+        return;
+    }
+    words = g_strsplit_set(value, " ,", -1);
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (words[i][0] != '\0') {
+            (void)take_word(self, name, words[i], place);
+        }
     }
 }
 
@@ -96,17 +137,7 @@ take_text(Reader *self, const ConfigNode *node, const char *name)
         config_problems_add(self->problems, node->place, "`%s` wants a plain value here", name);
         return;
     }
-    if (!takes_list(name)) {
-        (void)take_word(self, name, node->text, node->place);
-        return;
-    }
-    g_auto(GStrv) words = g_strsplit_set(node->text, " ,", -1);
-
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (words[i][0] != '\0') {
-            (void)take_word(self, name, words[i], node->place);
-        }
-    }
+    take_value(self, name, node->text, node->place);
 }
 
 static void
@@ -126,23 +157,20 @@ take_child(Reader *self, const ConfigNode *node)
     }
 }
 
-static bool
-read_file(Reader *self, const char *path)
+static void
+read_file(Reader *self, const LiveLayers *layers)
 {
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
-    gsize size;
+    const ConfigSource *source =
+        config_problems_source(self->problems, layers->file, layers->text, layers->text_size);
     ConfigTree *tree;
     const ConfigNode *root;
 
-    if (!g_file_get_contents(path, &text, &size, &error)) {
-        (void)fprintf(stderr, "orreryd: %s\n", error->message);
-        return false;
+    if (live_options_refuse_redis(source, self->problems)) {
+        return;
     }
-    tree = config_tree_parse(config_problems_source(self->problems, path, text, size),
-                             self->problems);
+    tree = config_tree_parse(source, self->problems);
     if (tree == NULL) {
-        return true;
+        return;
     }
     root = config_tree_root(tree);
     if (root->kind != CONFIG_NODE_MAP) {
@@ -153,195 +181,233 @@ read_file(Reader *self, const char *path)
         }
     }
     config_tree_free(tree);
-    return true;
 }
 
 /* The command line: one source, in which each argument has its column. */
 
 static void
-read_arguments(Reader *self, int argc, char **argv)
+read_arguments(Reader *self, int count, char **words)
 {
-    g_autofree char *text = g_strjoinv(" ", argv);
+    g_autofree char *text = g_strjoinv(" ", words);
     const ConfigSource *source =
         config_problems_source(self->problems, "command line", text, strlen(text));
-    const char *key = NULL;
-    ConfigPlace key_place = {source, 1, 1, 1};
-    unsigned words = 0;
     unsigned column = 1;
+    const char *key = NULL;
+    ConfigPlace key_place = {0};
+    unsigned given = 0;
 
-    for (int i = 0; i <= argc; i++) {
-        const char *word = i < argc ? argv[i] : "--";
+    for (int i = 0; i < count; i++) {
+        const char *word = words[i];
         ConfigPlace place = {source, 1, column, (unsigned)g_utf8_strlen(word, -1)};
 
         column += place.length + 1;
         if (strncmp(word, "--", 2) == 0) {
-            if (key != NULL && words == 0) {
+            if (key != NULL && given == 0) {
                 config_problems_add(self->problems, key_place, "`--%s` wants a value", key);
             }
             key = word + 2;
             key_place = place;
-            words = 0;
+            given = 0;
             begin_list(self, key);
         } else if (key == NULL) {
             config_problems_add(self->problems, place, "`%s` follows no --key", word);
-        } else if (words++ > 0 && !takes_list(key)) {
+        } else if (given++ > 0 && !takes_list(key)) {
             config_problems_add(self->problems, place, "`--%s` takes one value", key);
         } else if (!take_word(self, key, word, place)) {
             no_such_key(self, key, key_place);
         }
     }
+    if (key != NULL && given == 0) {
+        config_problems_add(self->problems, key_place, "`--%s` wants a value", key);
+    }
 }
 
-/* What is left out */
+static void
+read_pairs(Reader *self, const LiveLayers *layers)
+{
+    ConfigPlace place = {0};
+
+    if (layers->pair_count > 0) {
+        place.source = config_problems_source(self->problems, "CONFIG SET", "", 0);
+    }
+    for (size_t i = 0; i < layers->pair_count; i++) {
+        begin_list(self, layers->pairs[i].name);
+        take_value(self, layers->pairs[i].name, layers->pairs[i].value, place);
+    }
+}
+
+/* What is left out, and what does not go together */
+
+static void
+finish_address(Reader *self)
+{
+    LiveOptions *options = self->options;
+    OrrAddress *address = &options->node.address;
+    unsigned base = options->bind.port != 0 ? options->bind.port : options->tls.port;
+    unsigned bus_port = options->bus_port != 0 ? options->bus_port : base + BUS_PORT_SHIFT;
+    static const uint8_t any[16] = {0};
+
+    if (base == 0) {
+        config_problems_add(self->problems, place_of(self, "port"),
+                            "port 0 and no tls-port: nobody could connect");
+    } else if (options->bind.port == options->tls.port) {
+        config_problems_add(self->problems, place_of(self, "tls-port"),
+                            "`port` and `tls-port` are the same");
+    }
+    if (bus_port > PORT_MAX) {
+        config_problems_add(self->problems, place_of(self, "port"),
+                            "port %u and 10000 is no bus port; give `bus-port`", base);
+    }
+    options->bind.bus_port = (uint16_t)bus_port;
+    *address = options->announced ? options->announce : options->bind;
+    address->port = options->announce_port != 0 ? options->announce_port : (uint16_t)base;
+    address->bus_port =
+        options->announce_bus_port != 0 ? options->announce_bus_port : (uint16_t)bus_port;
+    if (memcmp(address->ip + 12, any, 4) == 0 && memcmp(address->ip, any, 10) == 0) {
+        config_problems_add(self->problems, place_of(self, "bind"),
+                            "`bind` takes all addresses: give `announce-ip`, how others reach "
+                            "this node");
+    }
+}
+
+static void
+want(Reader *self, const char *file, const char *missing, const char *for_what)
+{
+    if (file == NULL) {
+        config_problems_add(self->problems, place_of(self, for_what), "`%s` wants a `%s`",
+                            for_what, missing);
+    }
+}
+
+static void
+finish_tls(Reader *self)
+{
+    const LiveTlsOptions *tls = &self->options->tls;
+    const char *for_what = tls->port != 0 ? "tls-port" : "tls-cluster";
+
+    if (tls->port != 0 || tls->cluster) {
+        want(self, tls->cert_file, "tls-cert-file", for_what);
+        want(self, tls->key_file, "tls-key-file", for_what);
+    }
+    if (tls->cluster || (tls->port != 0 && tls->clients != LIVE_TLS_CLIENTS_NO)) {
+        want(self, tls->ca_file, "tls-ca-cert-file",
+             tls->cluster ? "tls-cluster" : "tls-auth-clients");
+    }
+}
+
+static void
+finish_bus_key(Reader *self)
+{
+    const char *path = self->options->bus_key_file;
+    ConfigPlace place = place_of(self, "bus-key-file");
+    const ConfigSetting *setting = config_setting_find("bus-key");
+    g_autofree char *text = NULL;
+    g_autofree char *why = NULL;
+    g_autoptr(GError) error = NULL;
+    int64_t value = 0;
+
+    if (path == NULL) {
+        return;
+    }
+    if (self->before != NULL) {
+        memcpy(self->options->node.settings.bus_key, self->before->node.settings.bus_key,
+               ORR_SECRET_SIZE);
+        return;
+    }
+    if (!g_file_get_contents(path, &text, NULL, &error)) {
+        config_problems_add(self->problems, place, "%s", error->message);
+    } else if (!config_setting_read(setting, g_strstrip(text), &value, &why)) {
+        config_problems_add(self->problems, place, "the key in `%s` %s", path, why);
+    } else if (strlen(text) < BUS_KEY_SHORTEST) {
+        config_problems_add(self->problems, place,
+                            "the key in `%s` is shorter than %u characters; "
+                            "`openssl rand -hex 32` makes a good one",
+                            path, BUS_KEY_SHORTEST);
+    } else {
+        config_setting_apply(setting, value, &self->options->node.settings);
+    }
+}
 
 static void
 finish(Reader *self)
 {
-    LiveOptions *options = self->draft.options;
-    OrrAddress *address = &options->node.address;
-    unsigned bus_port =
-        self->draft.bus_port != 0 ? self->draft.bus_port : options->bind.port + BUS_PORT_SHIFT;
-    static const uint8_t any[16] = {0};
+    LiveOptions *options = self->options;
 
-    if (bus_port > PORT_MAX) {
-        config_problems_add(self->problems, (ConfigPlace){0},
-                            "port %u and 10000 is no bus port; give `bus-port`",
-                            options->bind.port);
+    finish_address(self);
+    finish_tls(self);
+    finish_bus_key(self);
+    if (options->output_word % 4 != 0) {
+        config_problems_add(self->problems, place_of(self, "client-output-buffer-limit"),
+                            "a limit has four words: class, hard limit, soft limit, seconds");
     }
-    *address = self->draft.announced ? self->draft.announce : options->bind;
-    address->port = options->bind.port;
-    address->bus_port = (uint16_t)bus_port;
-    if (memcmp(address->ip + 12, any, 4) == 0 && memcmp(address->ip, any, 10) == 0) {
-        config_problems_add(self->problems, (ConfigPlace){0},
-                            "`bind` takes all addresses: give `announce-ip`, how others reach "
-                            "this node");
+    if (!options->seed_given && self->before != NULL) {
+        options->node.seed = self->before->node.seed;
+    } else if (!options->seed_given &&
+               getrandom(&options->node.seed, sizeof options->node.seed, 0) < 0) {
+        config_problems_add(self->problems, (ConfigPlace){0}, "no random numbers: %s",
+                            g_strerror(errno));
     }
     options->node.seeds = options->seeds;
     options->node.slots = options->slots;
     if (options->directory == NULL) {
         options->directory = g_strdup(".");
     }
-    if (options->node.seed == 0 &&
-        getrandom(&options->node.seed, sizeof options->node.seed, 0) < 0) {
-        config_problems_add(self->problems, (ConfigPlace){0}, "no random numbers: %s",
-                            g_strerror(errno));
-    }
 }
 
 static void
 set_defaults(LiveOptions *options)
 {
-    memset(options, 0, sizeof *options);
     options->node.settings = orr_settings_default();
     options->bind = orr_address_v4(127, 0, 0, 1, DEFAULT_PORT, 0);
     options->log_level = LIVE_LOG_INFO;
+    options->keepalive_s = 300;
+    options->backlog = 511;
+    options->output[LIVE_CLASS_NORMAL] = (LiveOutputLimit){256u << 20, 0, 0};
+    options->output[LIVE_CLASS_PUBSUB] =
+        (LiveOutputLimit){32u << 20, 8u << 20, 60 * ORR_NS_PER_S};
+    options->tls.clients = LIVE_TLS_CLIENTS_YES;
 }
 
-static bool
-answer_at_once(int argc, char **argv, LiveOptionsResult *result)
+LiveOptions *
+live_options_new(const LiveLayers *layers, const LiveOptions *before, ConfigProblems *problems)
 {
-    *result = LIVE_OPTIONS_DONE;
-    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
-        (void)printf("orreryd %s\n", ORR_VERSION);
-        return true;
-    }
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        live_options_help(stdout);
-        return true;
-    }
-    if (argc >= 3 && strcmp(argv[1], "--explain") == 0) {
-        if (!live_options_explain(argv[2], stdout)) {
-            g_autofree char *hint = nearest_key(argv[2]);
+    Reader *reader = g_new0(Reader, 1);
+    LiveOptions *options = g_new0(LiveOptions, 1);
 
-            (void)fprintf(stderr, "orreryd: there is no key `%s`%s\n", argv[2], hint);
-            *result = LIVE_OPTIONS_USAGE;
-        }
-        return true;
-    }
-    return false;
-}
-
-LiveOptionsResult
-live_options_read(int argc, char **argv, LiveOptions *options)
-{
-    Reader reader = {.draft = {.options = options}};
-    LiveOptionsResult result;
-    bool file = argc >= 2 && argv[1][0] != '-';
-
+    *reader = (Reader){.options = options, .before = before, .problems = problems};
     set_defaults(options);
-    if (answer_at_once(argc, argv, &result)) {
-        return result;
+    if (layers->file != NULL) {
+        read_file(reader, layers);
+        options->file_bad = config_problems_count(problems) > 0;
     }
-    result = LIVE_OPTIONS_RUN;
-    reader.problems = config_problems_new();
-    if (file && !read_file(&reader, argv[1])) {
-        result = LIVE_OPTIONS_NO_FILE;
-    } else if (config_problems_count(reader.problems) > 0) {
-        result = LIVE_OPTIONS_BAD;
-    } else {
-        read_arguments(&reader, argc - 1 - file, argv + 1 + file);
-        if (config_problems_count(reader.problems) == 0) {
-            finish(&reader);
-        }
-        if (config_problems_count(reader.problems) > 0) {
-            result = LIVE_OPTIONS_USAGE;
-        }
+    if (config_problems_count(problems) == 0 && layers->word_count > 0) {
+        read_arguments(reader, layers->word_count, layers->words);
     }
-    config_problems_print(reader.problems, stderr, isatty(STDERR_FILENO) != 0);
-    config_problems_free(reader.problems);
-    return result;
+    if (config_problems_count(problems) == 0) {
+        read_pairs(reader, layers);
+    }
+    if (config_problems_count(problems) == 0) {
+        finish(reader);
+    }
+    g_free(reader);
+    return options;
 }
 
 void
-live_options_clear(LiveOptions *options)
+live_options_free(LiveOptions *options)
 {
+    if (options == NULL) {
+        return;
+    }
     g_free(options->directory);
     g_free(options->log_file);
     g_free(options->link_filter);
-    options->directory = options->log_file = options->link_filter = NULL;
-}
-
-/* Manuals */
-
-void
-live_options_help(FILE *out)
-{
-    const char *group = "";
-
-    (void)fputs("usage: orreryd [FILE.yaml] [--KEY VALUE...]...\n"
-                "       orreryd --explain KEY | --help | --version\n\nThis node\n",
-                out);
-    for (size_t i = 0; live_key_at(i) != NULL; i++) {
-        (void)fprintf(out, "  --%-22s %s\n", live_key_at(i)->name, live_key_at(i)->doc);
+    g_free(options->tls.cert_file);
+    g_free(options->tls.key_file);
+    g_free(options->tls.ca_file);
+    g_free(options->bus_key_file);
+    for (size_t i = 0; i < G_N_ELEMENTS(options->ignored); i++) {
+        g_free(options->ignored[i]);
     }
-    for (size_t i = 0; config_setting_at(i) != NULL; i++) {
-        const ConfigSetting *setting = config_setting_at(i);
-
-        if (strcmp(group, setting->group) != 0) {
-            group = setting->group;
-            (void)fprintf(out, "\n%s\n", group);
-        }
-        (void)fprintf(out, "  --%-22s %s\n", setting->name, setting->doc);
-    }
-}
-
-bool
-live_options_explain(const char *name, FILE *out)
-{
-    const LiveKey *key = live_key_find(name);
-    const ConfigSetting *setting = config_setting_find(name);
-
-    if (key != NULL) {
-        (void)fprintf(out, "%s%s%s\n  %s.\n  %s\n", key->name, key->alias != NULL ? ", " : "",
-                      key->alias != NULL ? key->alias : "", key->doc, key->form);
-    } else if (setting != NULL) {
-        g_autofree char *form = config_setting_describe(setting);
-
-        (void)fprintf(out, "%s%s%s\n  %s.\n  %s\n", setting->name,
-                      config_setting_alias(setting) != NULL ? ", " : "",
-                      config_setting_alias(setting) != NULL ? config_setting_alias(setting)
-                                                            : "",
-                      setting->doc, form);
-    }
-    return key != NULL || setting != NULL;
+    g_free(options);
 }

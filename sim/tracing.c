@@ -130,6 +130,14 @@ print_event(SimWorld *world, const OrrEvent *event)
             fprintf(file, "%" PRIu64 "\n", event->link.client);
         }
         break;
+    case ORR_EVENT_ANSWER:
+        fprintf(file, "answer client %" PRIu64 " ", event->answer.client);
+        print_bytes(file, event->answer.bytes);
+        fputc('\n', file);
+        break;
+    case ORR_EVENT_SETTINGS:
+        fprintf(file, "settings\n");
+        break;
     }
 }
 
@@ -167,6 +175,11 @@ print_effect(SimWorld *world, const OrrEffect *effect)
         print_bytes(file, effect->reply.bytes);
         fprintf(file, "%s\n", effect->reply.close ? " close" : "");
         break;
+    case ORR_EFFECT_ASK:
+        fprintf(file, "  ask client %" PRIu64 " ", effect->ask.client);
+        print_bytes(file, effect->ask.words);
+        fputc('\n', file);
+        break;
     case ORR_EFFECT_TRACE:
         orr_trace_format(&effect->trace, sim_roster_format, world->names, text, sizeof text);
         fprintf(file, "  trace %s\n", text);
@@ -191,6 +204,9 @@ digest_effect(SimWorld *world, const OrrEffect *effect)
         break;
     case ORR_EFFECT_REPLY:
         sim_world_digest(world, 0x300 ^ effect->reply.client, hash_bytes(effect->reply.bytes));
+        break;
+    case ORR_EFFECT_ASK:
+        sim_world_digest(world, 0x500 ^ effect->ask.client, hash_bytes(effect->ask.words));
         break;
     case ORR_EFFECT_TRACE:
         sim_world_digest(world, 0x400 + (uint64_t)effect->trace.kind,

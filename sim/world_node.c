@@ -8,6 +8,7 @@
 #include <glib.h>
 #include <orrery/bus.h>
 #include <orrery/keyspace.h>
+#include <settings_command.h>
 
 /* What one step costs a processor of full speed, ns; and bytes on top of it. Assumed,
  * not measured: what matters is that a slow node is slow by the right factor. */
@@ -172,6 +173,8 @@ cost_of(const SimHost *host, const OrrEvent *event)
     case ORR_EVENT_BOOT:
     case ORR_EVENT_TIME:
     case ORR_EVENT_LINK:
+    case ORR_EVENT_ANSWER:
+    case ORR_EVENT_SETTINGS:
         break;
     }
     return cost * (OrrTime)host->slow_milli / 1000;
@@ -287,6 +290,13 @@ inbox_put(SimInbox *inbox, const OrrEvent *event)
         waiting.from = event->link.peer;
         waiting.state = (uint32_t)event->link.state;
         break;
+    case ORR_EVENT_ANSWER:
+        waiting.number = event->answer.client;
+        bytes = event->answer.bytes;
+        break;
+    case ORR_EVENT_SETTINGS:
+        bytes = orr_bytes(event->settings, sizeof *event->settings);
+        break;
     case ORR_EVENT_BOOT:
     case ORR_EVENT_TIME:
         break;
@@ -303,9 +313,10 @@ inbox_put(SimInbox *inbox, const OrrEvent *event)
     }
 }
 
-/* The first event of an inbox; its bytes stay there until something is put in. */
+/* The first event of an inbox; its bytes stay there until something is put in, settings in
+ * `settings`. */
 static bool
-inbox_take(SimInbox *inbox, OrrEvent *event)
+inbox_take(SimInbox *inbox, OrrEvent *event, OrrSettings *settings)
 {
     Waiting waiting;
     OrrBytes bytes;
@@ -337,6 +348,14 @@ inbox_take(SimInbox *inbox, OrrEvent *event)
         event->link.peer = waiting.from;
         event->link.state = (OrrLinkState)waiting.state;
         break;
+    case ORR_EVENT_ANSWER:
+        event->answer.client = waiting.number;
+        event->answer.bytes = bytes;
+        break;
+    case ORR_EVENT_SETTINGS:
+        memcpy(settings, bytes.data, sizeof *settings); /* bytes in an inbox are not aligned */
+        event->settings = settings;
+        break;
     case ORR_EVENT_BOOT:
     case ORR_EVENT_TIME:
         break;
@@ -364,9 +383,10 @@ plan_waiting(SimHost *host)
 {
     for (unsigned i = 0; i < SIM_INBOXES; i++) {
         SimInbox before = host->inbox[i];
+        OrrSettings settings;
         OrrEvent event;
 
-        if (inbox_take(&host->inbox[i], &event)) {
+        if (inbox_take(&host->inbox[i], &event, &settings)) {
             host->inbox[i].head = before.head;
             host->inbox[i].tail = before.tail;
             plan_processor(host, &event);
@@ -403,6 +423,7 @@ sim_host_deliver(SimHost *host, const OrrEvent *event)
 void
 sim_host_on_processor(SimHost *host)
 {
+    OrrSettings settings;
     OrrEvent event;
 
     host->processor_event = SIM_NO_EVENT;
@@ -410,7 +431,8 @@ sim_host_on_processor(SimHost *host)
         return;
     }
     /* the bytes stay where they are: nothing is put in while the node is stepped */
-    if (inbox_take(&host->inbox[0], &event) || inbox_take(&host->inbox[1], &event)) {
+    if (inbox_take(&host->inbox[0], &event, &settings) ||
+        inbox_take(&host->inbox[1], &event, &settings)) {
         step(host, &event);
     }
     if (sim_host_runs(host)) {
@@ -521,6 +543,29 @@ perform_wish(SimHost *host, const OrrEffect *effect)
                    effect->host.wish == ORR_HOST_SHUTDOWN ? "shut down" : "sleep");
 }
 
+/* CONFIG is answered by the table of settings; whatever else a host has, there is none of here.
+ * The answer waits in line, as the daemon's does: never from inside of a step. */
+static void
+perform_ask(SimHost *host, const OrrEffect *effect)
+{
+    OrrEvent event = {.type = ORR_EVENT_ANSWER};
+    OrrSettings settings = host->config.settings;
+    OrrReply *reply = orr_reply_new();
+
+    orr_reply_set_protocol(reply, effect->ask.protocol);
+    if (config_settings_command(&settings, effect->ask.words, reply)) {
+        OrrEvent change = {.type = ORR_EVENT_SETTINGS, .settings = &settings};
+
+        host->config.settings = settings;
+        inbox_put(&host->inbox[1], &change);
+    }
+    event.answer.client = effect->ask.client;
+    event.answer.bytes = orr_reply_bytes(reply);
+    inbox_put(&host->inbox[1], &event);
+    plan_processor(host, &event);
+    orr_reply_free(reply);
+}
+
 /* In order, before anything else happens: the contract of effects.h. */
 static void
 perform(SimHost *host, OrrEffects *effects)
@@ -551,6 +596,9 @@ perform(SimHost *host, OrrEffects *effects)
             break;
         case ORR_EFFECT_HOST:
             perform_wish(host, &effect);
+            break;
+        case ORR_EFFECT_ASK:
+            perform_ask(host, &effect);
             break;
         }
     }

@@ -66,6 +66,7 @@ box_new(size_t primaries, size_t replicas, const OrrSettings *settings)
     box->held = g_queue_new();
     box->traces = g_string_new(NULL);
     box->reply = g_string_new(NULL);
+    box->asked = g_string_new(NULL);
     box->effects = orr_effects_new();
     box->rng = orr_rng_new(1);
     box->count = primaries * (1 + replicas);
@@ -143,6 +144,7 @@ box_free(Box *box)
     g_queue_free_full(box->held, free_event);
     g_string_free(box->traces, true);
     g_string_free(box->reply, true);
+    g_string_free(box->asked, true);
     orr_effects_free(box->effects);
     g_free(box);
 }
@@ -268,6 +270,10 @@ perform(Box *box, size_t index)
             g_string_append_len(box->reply, (const char *)effect.reply.bytes.data,
                                 (gssize)effect.reply.bytes.size);
             break;
+        case ORR_EFFECT_ASK:
+            g_string_append_len(box->asked, (const char *)effect.ask.words.data,
+                                (gssize)effect.ask.words.size);
+            break;
         case ORR_EFFECT_TRACE:
             orr_trace_format(&effect.trace, name_node, NULL, line, sizeof line);
             g_string_append_printf(box->traces, "%8.3f %s\n", (double)box->now_ns / 1e9, line);
@@ -331,6 +337,9 @@ digest_effects(Box *box)
             break;
         case ORR_EFFECT_REPLY:
             digest = mix(digest, effect.reply.bytes.data, effect.reply.bytes.size);
+            break;
+        case ORR_EFFECT_ASK:
+            digest = mix(digest, effect.ask.words.data, effect.ask.words.size);
             break;
         case ORR_EFFECT_TRACE:
             digest = mix(digest, &effect.trace.kind, sizeof effect.trace.kind);

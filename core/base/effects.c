@@ -66,6 +66,9 @@ orr_effects_get(const OrrEffects *effects, size_t index)
     case ORR_EFFECT_REPLY:
         effect.reply.bytes.data = data;
         break;
+    case ORR_EFFECT_ASK:
+        effect.ask.words.data = data;
+        break;
     case ORR_EFFECT_TRACE:
     case ORR_EFFECT_HOST:
         break;
@@ -174,6 +177,18 @@ orr_effects_store(OrrEffects *effects, uint64_t op, OrrFileKind kind, uint32_t g
     entry->effect.store.action = action;
     entry->effect.store.sync = sync;
     entry->effect.store.bytes.size = bytes.size;
+}
+
+void
+orr_effects_ask(OrrEffects *effects, uint64_t client, int protocol, OrrBytes words)
+{
+    copy_in(effects, words);
+
+    Entry *entry = append(effects, ORR_EFFECT_ASK, words.size);
+
+    entry->effect.ask.client = client;
+    entry->effect.ask.words.size = words.size;
+    entry->effect.ask.protocol = protocol;
 }
 
 void

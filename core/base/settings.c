@@ -1,6 +1,8 @@
 #include <orrery/record.h>
 #include <orrery/settings.h>
 
+#include <string.h>
+
 OrrSettings
 orr_settings_default(void)
 {
@@ -42,4 +44,17 @@ orr_settings_default(void)
         .slowlog_max = 128,
         .latency_threshold_ns = 0,
     };
+}
+
+/* A lease is as long on the voter's side as on the owner's: node_timeout_ns is fixed, too. */
+bool
+orr_settings_may_become(const OrrSettings *now, const OrrSettings *next)
+{
+    return now->coordination == next->coordination && now->voters == next->voters &&
+           now->replication == next->replication && now->hash_slot_by == next->hash_slot_by &&
+           now->node_timeout_ns == next->node_timeout_ns &&
+           now->backlog_size == next->backlog_size &&
+           now->debug_command == next->debug_command &&
+           memcmp(now->bus_key, next->bus_key, sizeof now->bus_key) == 0 &&
+           now->planted == next->planted;
 }

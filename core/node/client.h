@@ -21,6 +21,7 @@ typedef enum OrrClientWait {
     ORR_CLIENT_WAITS_FOR_UNPAUSE,  /* CLIENT PAUSE: the command is still in its input */
     ORR_CLIENT_WAITS_FOR_KEY,      /* that is under way; the command is still in its input */
     ORR_CLIENT_WAITS_FOR_PEER,     /* an answer of another node */
+    ORR_CLIENT_WAITS_FOR_HOST,     /* an ANSWER event */
 } OrrClientWait;
 
 typedef enum OrrReplyMode {

@@ -62,6 +62,7 @@ is_over(const OrrNode *node, const OrrClient *client)
         return node->now.mono_ns >= node->clients_paused_until;
     case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_WAITS_FOR_PEER:
+    case ORR_CLIENT_WAITS_FOR_HOST:
     case ORR_CLIENT_GOES_ON:
         break;
     }
@@ -88,6 +89,7 @@ orr_client_end_wait(OrrNode *node, OrrClient *client, OrrEffects *out)
         break;
     case ORR_CLIENT_WAITS_FOR_UNPAUSE:
     case ORR_CLIENT_WAITS_FOR_KEY:
+    case ORR_CLIENT_WAITS_FOR_HOST:
     case ORR_CLIENT_GOES_ON:
         break;
     }

@@ -323,6 +323,9 @@ OrrTime orr_node_evict_deadline(const OrrNode *node);
 OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 OrrStatus orr_node_on_client_link(OrrNode *node, const OrrEvent *event);
 void orr_node_clients_time(OrrNode *node, OrrEffects *out);
+/* ORR_REFUSED: this client does not wait for a host. */
+OrrStatus orr_node_on_answer(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+OrrStatus orr_node_on_settings(OrrNode *node, const OrrSettings *settings, OrrEffects *out);
 void orr_node_clients_up(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_clients_deadline(const OrrNode *node);
 void orr_node_clients_free(OrrNode *node);

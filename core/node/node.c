@@ -632,6 +632,10 @@ dispatch(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         }
         orr_node_on_link(node, event, out);
         return ORR_OK;
+    case ORR_EVENT_ANSWER:
+        return orr_node_on_answer(node, event, out);
+    case ORR_EVENT_SETTINGS:
+        return orr_node_on_settings(node, event->settings, out);
     }
     return ORR_INVALID;
 }

@@ -22,6 +22,7 @@ typedef enum OrrEffectType {
     ORR_EFFECT_REPLY, /* bytes to a client */
     ORR_EFFECT_TRACE, /* a decision, for people and for checks */
     ORR_EFFECT_HOST,  /* an operator's wish that only a host can fulfil */
+    ORR_EFFECT_ASK,   /* a client's command that is the host's to answer: CONFIG */
 } OrrEffectType;
 
 /* What only a host can do. A host that cannot (the simulator) says so in its own way and goes
@@ -75,6 +76,11 @@ typedef struct OrrEffect {
             OrrHostWish wish;
             uint64_t value;
         } host;
+        struct {
+            uint64_t client; /* waits until an ANSWER event names it */
+            OrrBytes words;  /* the command as a RESP array of bulk strings */
+            int protocol;    /* of the answer: 2 or 3 */
+        } ask;
     };
 } OrrEffect;
 
@@ -100,6 +106,8 @@ ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes by
 /* A reply that is `pushed`. */
 ORR_API void orr_effects_push(OrrEffects *effects, uint64_t client, OrrBytes bytes);
 ORR_API void orr_effects_host(OrrEffects *effects, OrrHostWish wish, uint64_t value);
+ORR_API void orr_effects_ask(OrrEffects *effects, uint64_t client, int protocol,
+                             OrrBytes words);
 ORR_API void orr_effects_trace(OrrEffects *effects, const OrrTrace *trace);
 
 /* Appends copies of all effects of `other`. */

@@ -21,6 +21,8 @@ typedef enum OrrEventType {
     ORR_EVENT_REQUEST,  /* bytes from a client */
     ORR_EVENT_STORED,   /* the result of a STORE effect */
     ORR_EVENT_LINK,     /* a way to a peer or a client rose or fell */
+    ORR_EVENT_ANSWER,   /* what the host says to an ASK effect */
+    ORR_EVENT_SETTINGS, /* a person wants this node to behave otherwise from now on */
 } OrrEventType;
 
 /* Lanes keep what must not wait apart from what may. CONTROL frames fit one datagram and may be
@@ -84,6 +86,11 @@ typedef struct OrrEvent {
             OrrAddress local; /* CLIENT_UP: ip and port that it connected to */
             uint64_t client;  /* CLIENT_UP, CLIENT_DOWN */
         } link;
+        struct {
+            uint64_t client;
+            OrrBytes bytes; /* one reply, in the protocol that was asked for */
+        } answer;
+        const struct OrrSettings *settings; /* SETTINGS: all of them; copied */
     };
 } OrrEvent;
 

@@ -30,7 +30,8 @@ ORR_API void orr_node_free(OrrNode *node);
 
 /* ORR_OK
  * ORR_REFUSED    wrong use: BOOT twice or anything before it, a repeated STORED, a REQUEST of a
- *                client that is not connected; nothing changed
+ *                client that is not connected, an ANSWER to one that did not ask, SETTINGS that
+ *                a running node cannot take; nothing changed
  * ORR_MALFORMED  RECEIVED: not a frame of ours, or damaged; counted, otherwise nothing changed.
  *                BOOT: a file is damaged beyond a torn tail; the node will not start
  */

@@ -64,7 +64,9 @@ typedef enum OrrRole {
     ORR_ROLE_WITNESS, /* holds no data; votes where `voters` is all */
 } OrrRole;
 
-typedef struct OrrSettings {
+typedef struct OrrSettings OrrSettings;
+
+struct OrrSettings {
     /* decisions */
     OrrCoordination coordination;
     OrrVoters voters;
@@ -125,10 +127,14 @@ typedef struct OrrSettings {
     char bus_key[ORR_SECRET_SIZE]; /* frames carry, and must carry, a tag by it; empty: none */
 
     uint64_t planted; /* bits of plant.h; ignored outside of test builds */
-} OrrSettings;
+};
 
 /* The defaults that the manual documents: node timeout 15 s, epoch-vote by primaries, async. */
 ORR_API OrrSettings orr_settings_default(void);
+
+/* Whether a running node may go on with `next` in place of `now`: what has a part in the layout
+ * of its data, or must be the same on all nodes at once, stays as it is. */
+ORR_API bool orr_settings_may_become(const OrrSettings *now, const OrrSettings *next);
 
 /* How one node begins, besides its settings. Texts and arrays are copied by who takes them. */
 typedef struct OrrSlotRange {
