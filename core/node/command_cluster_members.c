@@ -54,12 +54,29 @@ orr_cluster_meet(OrrCommandContext *context)
     orr_reply_ok(context->reply);
 }
 
+static bool
+is_forgotten(const OrrNode *node, OrrBytes text)
+{
+    const OrrMember *member = NULL;
+    OrrId id;
+
+    if (orr_id_parse(text, &id) == ORR_OK) {
+        member = orr_members_find(node->context.members, &id);
+    }
+    return member != NULL && !orr_member_counts(member);
+}
+
 void
 orr_cluster_forget(OrrCommandContext *context)
 {
     OrrNode *node = orr_command_node(context);
-    OrrMember *member = orr_cluster_parse_node(context, context->args[2]);
+    OrrMember *member;
 
+    if (is_forgotten(node, context->args[2])) { /* others were told, and told it this node */
+        orr_reply_ok(context->reply);
+        return;
+    }
+    member = orr_cluster_parse_node(context, context->args[2]);
     if (member == NULL) {
         return;
     }

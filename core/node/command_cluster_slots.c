@@ -68,10 +68,20 @@ add_range(OrrCommandContext *context, uint16_t first, uint16_t last)
     claim(context, first, last, &orr_node_self(orr_command_node(context))->shard->id);
 }
 
+/* Nobody but its owner gives a slot up, or anybody when nobody of the owner's shard is left. */
 static void
 delete_range(OrrCommandContext *context, uint16_t first, uint16_t last)
 {
-    claim(context, first, last, &ORR_ID_NONE);
+    OrrNode *node = orr_command_node(context);
+    uint32_t cursor = first;
+    OrrSlotsRecord part;
+
+    while (orr_slotmap_next(node->context.slotmap, &cursor, last, &part) == ORR_OK) {
+        if (orr_id_equal(&part.shard, &orr_node_self(node)->shard->id) ||
+            orr_node_shard_is_dead(node, &part.shard)) {
+            claim(context, part.range.first, part.range.last, &ORR_ID_NONE);
+        }
+    }
 }
 
 static void
@@ -145,10 +155,16 @@ orr_cluster_countkeysinslot(OrrCommandContext *context)
 {
     uint16_t slot;
 
-    if (orr_cluster_parse_slot(context, context->args[2], &slot)) {
-        orr_reply_integer(context->reply,
-                          (int64_t)orr_keyspace_count_slot(context->keyspace, slot));
+    if (!orr_cluster_parse_slot(context, context->args[2], &slot)) {
+        return;
     }
+    /* what is here of an importing slot still counts as the source's, or redis-cli --cluster
+     * fix would take this node for an owner */
+    orr_reply_integer(context->reply,
+                      orr_slotmap_get(orr_command_node(context)->context.slotmap, slot).state ==
+                              ORR_SLOT_IMPORTING
+                          ? 0
+                          : (int64_t)orr_keyspace_count_slot(context->keyspace, slot));
 }
 
 typedef struct KeyList {

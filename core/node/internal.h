@@ -262,6 +262,8 @@ void orr_node_moves_link(OrrNode *node, const OrrAddress *peer, OrrLinkState sta
                          OrrEffects *out);
 void orr_node_moves_settle(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_moves_deadline(const OrrNode *node);
+/* Nothing is on the move any more: the node leaves its cluster. */
+void orr_node_moves_reset(OrrNode *node, OrrEffects *out);
 /* The slot has been given or taken: it is not on the move any more. */
 void orr_node_slot_changed_hands(OrrNode *node, uint16_t slot, OrrEffects *out);
 /* False: none of the three below can be true of anything. */
@@ -276,6 +278,8 @@ typedef enum OrrTakeStatus {
     ORR_TAKE_DONE,
     ORR_TAKE_BEGUN, /* replicas and the owner are being asked */
 } OrrTakeStatus;
+/* Nobody of it is left who could give a slot away. */
+bool orr_node_shard_is_dead(const OrrNode *node, const OrrId *shard);
 /* An operator wants this shard to own a slot that it does not. */
 OrrTakeStatus orr_node_take_slot(OrrNode *node, uint16_t slot, OrrEffects *out);
 

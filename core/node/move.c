@@ -250,9 +250,6 @@ take_table(OrrNode *node, OrrBytes bytes)
     if (orr_take_u8(&reader) != OPEN_FORMAT || reader.rest.size % OPEN_ENTRY_SIZE != 0) {
         return false;
     }
-    for (guint i = 0; i < moves->open->len; i++) {
-        close_in_map(node, g_array_index(moves->open, OrrOpenSlot, i).slot);
-    }
     g_array_set_size(moves->open, 0);
     while (reader.rest.size > 0) {
         uint16_t slot = orr_take_u16(&reader);
@@ -266,8 +263,6 @@ take_table(OrrNode *node, OrrBytes bytes)
             open->state = (OrrOpenState)state;
             open->peer = peer;
             open->version = version;
-            open->effective = true;
-            show_in_map(node, open);
         }
     }
     return true;
@@ -348,6 +343,18 @@ orr_open_clear(OrrNode *node, uint16_t slot, OrrEffects *out)
             table_changed(node, out);
             return;
         }
+    }
+}
+
+void
+orr_node_moves_reset(OrrNode *node, OrrEffects *out)
+{
+    OrrMoves *moves = node->moves;
+
+    orr_out_drop_all(node);
+    orr_in_drop_all(node);
+    while (moves->open->len > 0) {
+        orr_open_clear(node, g_array_index(moves->open, OrrOpenSlot, 0).slot, out);
     }
 }
 
@@ -587,9 +594,18 @@ follow_role(OrrNode *node, OrrEffects *out)
         open->checked = false;
         open->asked = 0;
         open->again_at = 0;
+        open->effective = reign > 0; /* its replicas knew, or the last primary's would not */
+        if (reign > 0) {
+            show_in_map(node, open);
+        } else {
+            close_in_map(node, open->slot);
+        }
     }
     if (reign > 0 && moves->number > 0) {
         table_changed(node, out);
+        for (guint i = 0; i < moves->open->len; i++) {
+            g_array_index(moves->open, OrrOpenSlot, i).number = moves->number;
+        }
     }
     moves->stir = true;
 }

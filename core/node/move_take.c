@@ -15,9 +15,8 @@ typedef enum TakeVerdict {
     TAKE_NOT_MINE,
 } TakeVerdict;
 
-/* Nobody is left who could give it away. */
-static bool
-shard_is_dead(const OrrNode *node, const OrrId *shard)
+bool
+orr_node_shard_is_dead(const OrrNode *node, const OrrId *shard)
 {
     const OrrMembers *members = node->context.members;
 
@@ -48,7 +47,7 @@ ask_owner(OrrNode *node, OrrOpenSlot *open, OrrEffects *out)
     const OrrMember *primary = orr_move_primary(node, &view.shard);
 
     open->again_at = node->now.mono_ns + ORR_MOVE_AGAIN;
-    if (orr_id_is_none(&view.shard) || shard_is_dead(node, &view.shard)) {
+    if (orr_id_is_none(&view.shard) || orr_node_shard_is_dead(node, &view.shard)) {
         own(node, open->slot, MAX(open->version, view.version + 1), out);
     } else if (primary != NULL) {
         orr_move_send(node, &primary->address, ORR_MESSAGE_MOVE_TAKE, &move, out);
@@ -221,7 +220,7 @@ orr_node_take_slot(OrrNode *node, uint16_t slot, OrrEffects *out)
     uint64_t version = MAX(++context->current_epoch, view.version + 1);
 
     if (orr_id_is_none(&view.shard) || ORR_PLANTED(&node->config.settings, TAKEN_UNTOLD) ||
-        shard_is_dead(node, &view.shard)) {
+        orr_node_shard_is_dead(node, &view.shard)) {
         own(node, slot, version, out);
         return ORR_TAKE_DONE;
     }

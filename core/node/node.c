@@ -729,6 +729,7 @@ orr_node_reset(OrrNode *node, bool hard, OrrEffects *out)
     (void)orr_members_purge(context->members, node->now.mono_ns);
     (void)orr_slotmap_overwrite(context->slotmap, &nobody);
     (void)orr_keyspace_drop_all(node->keyspace);
+    orr_node_moves_reset(node, out);
     node->meet_count = 0;
     node->forgotten = false;
     node->sender.cluster = random_id(&context->rng);

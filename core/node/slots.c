@@ -53,7 +53,9 @@ lose_slots(OrrNode *node, const OrrSlotsRecord *claim, OrrEffects *out)
            ORR_OK) {
         if (orr_id_equal(&part.shard, &own->id) && part.version < claim->version) {
             trace.count += part.range.last - part.range.first + 1u;
-            drop_keys(node, &part.range, out);
+            if (!orr_id_is_none(&claim->shard)) { /* given up, they have no better place */
+                drop_keys(node, &part.range, out);
+            }
         }
     }
     if (trace.count > 0) {
