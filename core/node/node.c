@@ -599,12 +599,9 @@ settle(OrrNode *node, OrrEffects *out)
     if (slots_moved) {
         orr_pubsub_slots_changed(node, out);
     }
-<<<<<<< HEAD
     orr_node_moves_settle(node, out);
     orr_node_later_settle(node, out);
-=======
     forget_electors(node, out);
->>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
     save_epoch(node, out);
     orr_node_flush_data(node, out);
 }

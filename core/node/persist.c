@@ -13,13 +13,10 @@ enum {
     TAG_VOTE = 4,
     TAG_SHARD = 5,
     TAG_SLOTS = 6,
-<<<<<<< HEAD
     TAG_MOVES = 7,
-=======
-    TAG_PROMISES = 7,
-    TAG_ELECTORS = 8,
-    TAG_VOTERS = 9,
->>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
+    TAG_PROMISES = 8,
+    TAG_ELECTORS = 9,
+    TAG_VOTERS = 10,
     TAG_OTHERS = 1, /* in CONFIG */
 };
 
@@ -98,16 +95,13 @@ read_state(const OrrPersist *persist, OrrSavedState *saved)
         saved->shard_record = fact.shard;
     }
     saved->slots = value_of(persist->state, TAG_SLOTS).rest;
-<<<<<<< HEAD
     saved->moves_found = !value_of(persist->state, TAG_MOVES).failed;
     saved->moves = value_of(persist->state, TAG_MOVES).rest;
-=======
     saved->promises = value_of(persist->state, TAG_PROMISES).rest;
     saved->electors = value_of(persist->state, TAG_ELECTORS).rest;
     if (!voters.failed) {
         saved->voters = orr_take_u32(&voters);
     }
->>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
     saved->others = value_of(persist->config, TAG_OTHERS).rest;
 }
 
@@ -225,12 +219,12 @@ orr_persist_slots(OrrPersist *persist, const OrrSlotMap *map, const OrrId *shard
     set(persist->state, TAG_SLOTS, persist->scratch->data, persist->scratch->len);
 }
 
-<<<<<<< HEAD
 void
 orr_persist_moves(OrrPersist *persist, OrrBytes table)
 {
     set(persist->state, TAG_MOVES, table.data, table.size);
-=======
+}
+
 static void
 set_ids(OrrPersist *persist, uint8_t tag, const OrrId *ids, size_t count)
 {
@@ -260,7 +254,6 @@ orr_persist_voters(OrrPersist *persist, uint32_t count)
 
     orr_store_u32(text, count);
     set(persist->state, TAG_VOTERS, text, sizeof text);
->>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
 }
 
 /* Writing */

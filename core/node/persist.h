@@ -31,16 +31,12 @@ typedef struct OrrSavedState {
     bool shard_found;
     OrrShardRecord shard_record; /* of its own shard, as it last knew */
     OrrBytes slots;              /* facts: the slots of its own shard; lent */
-<<<<<<< HEAD
     bool moves_found;
-    OrrBytes moves;  /* its slots that are on the move: move.h; lent */
-    OrrBytes others; /* facts out of CONFIG; lent */
-=======
+    OrrBytes moves;    /* its slots that are on the move: move.h; lent */
     OrrBytes others;   /* facts out of CONFIG; lent */
     OrrBytes promises; /* ids of candidates that have its promise; lent */
     OrrBytes electors; /* ids of those who elected it, and may not know; lent */
     uint32_t voters;   /* the most voters it knew at once; 0: not said */
->>>>>>> dedaaa2 (election: A winner waits until its electors know it; losers free their voters)
 } OrrSavedState;
 
 OrrPersist *orr_persist_new(OrrGate *gate, const OrrSettings *settings);
