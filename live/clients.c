@@ -9,6 +9,7 @@ typedef struct Client {
     LiveStream *stream;
     size_t counted; /* of its waiting bytes, in clients->waiting */
     bool paused;
+    bool more; /* the node has more answers for it; it is in clients->partly */
 } Client;
 
 struct LiveClients {
@@ -17,7 +18,8 @@ struct LiveClients {
     void *user;
     GHashTable *by_id;
     uint64_t last_id;
-    size_t waiting; /* bytes of all */
+    size_t waiting;    /* bytes of all */
+    GPtrArray *partly; /* of Client: those whose answers are not complete */
 };
 
 static void
@@ -45,7 +47,7 @@ on_sent(void *user)
     count_waiting(client);
     if (client->paused && client->counted < LIVE_CLIENT_PAUSE / 4) {
         client->paused = false;
-        live_stream_pause(client->stream, false);
+        live_stream_pause(client->stream, client->more);
     }
 }
 
@@ -53,6 +55,9 @@ static void
 forget(Client *client)
 {
     client->clients->waiting -= client->counted;
+    if (client->more) {
+        (void)g_ptr_array_remove(client->clients->partly, client);
+    }
     (void)g_hash_table_remove(client->clients->by_id, &client->id);
 }
 
@@ -119,7 +124,7 @@ on_accepted(void *user, LiveStream *stream)
 }
 
 void
-live_clients_reply(LiveClients *clients, uint64_t id, OrrBytes bytes, bool close)
+live_clients_reply(LiveClients *clients, uint64_t id, OrrBytes bytes, bool close, bool more)
 {
     Client *client = g_hash_table_lookup(clients->by_id, &id);
 
@@ -141,6 +146,32 @@ live_clients_reply(LiveClients *clients, uint64_t id, OrrBytes bytes, bool close
         client->paused = true;
         live_stream_pause(client->stream, true);
     }
+    if (more && !client->more) {
+        client->more = true;
+        live_stream_pause(client->stream, true);
+        g_ptr_array_add(clients->partly, client);
+    }
+}
+
+bool
+live_clients_resume(LiveClients *clients)
+{
+    guint count = clients->partly->len; /* those that are added meanwhile come later */
+    bool any = false;
+
+    for (guint i = 0; i < count && clients->partly->len > 0; i++) {
+        Client *client = g_ptr_array_steal_index(clients->partly, 0);
+
+        if (live_stream_pending(client->stream) >= LIVE_CLIENT_PAUSE / 4) {
+            g_ptr_array_add(clients->partly, client);
+            continue;
+        }
+        any = true;
+        client->more = false;
+        live_stream_pause(client->stream, client->paused);
+        clients->handlers.request(clients->user, client->id, ORR_BYTES_EMPTY);
+    }
+    return any;
 }
 
 void
@@ -169,6 +200,7 @@ live_clients_new(LiveLoop *loop, const OrrAddress *bind, const LiveClientsHandle
     clients->handlers = *handlers;
     clients->user = user;
     clients->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    clients->partly = g_ptr_array_new();
     clients->listener = live_listen(loop, bind, bind->port, on_accepted, clients, why);
     if (clients->listener == NULL) {
         live_clients_free(clients);
@@ -199,6 +231,7 @@ live_clients_free(LiveClients *clients)
         live_clients_stop(clients);
         g_hash_table_foreach(clients->by_id, drop_client, NULL);
         g_hash_table_unref(clients->by_id);
+        g_ptr_array_unref(clients->partly);
         g_free(clients);
     }
 }

@@ -29,9 +29,14 @@ typedef struct LiveClientsHandlers {
 LiveClients *live_clients_new(LiveLoop *loop, const OrrAddress *bind,
                               const LiveClientsHandlers *handlers, void *user, char **why);
 void live_clients_free(LiveClients *clients);
-/* Queues bytes, and closes the connection once they are out if `close`. Never calls a handler
- * from inside; a client that is gone is no error. */
-void live_clients_reply(LiveClients *clients, uint64_t client, OrrBytes bytes, bool close);
+/* Queues bytes, and closes the connection once they are out if `close`; if there is `more`, no
+ * requests are read, and live_clients_resume() asks for it. Never calls a handler from inside;
+ * a client that is gone is no error. */
+void live_clients_reply(LiveClients *clients, uint64_t client, OrrBytes bytes, bool close,
+                        bool more);
+/* Tells of clients that have taken most of their answers, by requests without bytes. True if
+ * there were any: their answers are to be sent, and then there may be room again. */
+bool live_clients_resume(LiveClients *clients);
 /* The same for a message the client did not ask for: one that is slow is cut off sooner, and is
  * read on, since not reading it would not stop the messages. */
 void live_clients_push(LiveClients *clients, uint64_t client, OrrBytes bytes);

@@ -25,6 +25,7 @@ struct LiveHost {
     LiveLink *link;
     LiveClients *clients;
     LiveTimer *timer;
+    LiveTimer *again;    /* wakes the loop for what must not wait for an event */
     OrrTime deadline_ns; /* that the timer is set to */
     LiveHttp *http;
     LiveLinkFilter *filter; /* for tests, or NULL */
@@ -191,7 +192,7 @@ perform(LiveHost *host, const OrrEffects *effects)
                 live_clients_push(host->clients, effect.reply.client, effect.reply.bytes);
             } else {
                 live_clients_reply(host->clients, effect.reply.client, effect.reply.bytes,
-                                   effect.reply.close);
+                                   effect.reply.close, effect.reply.more);
             }
             break;
         case ORR_EFFECT_ASK:
@@ -285,12 +286,22 @@ on_filter(void *user)
     live_log(LIVE_LOG_NOTICE, "the link filter for tests was read");
 }
 
+/* before_wait() does it. */
+static void
+on_again(void *user)
+{
+    (void)user;
+}
+
 static void
 before_wait(void *user)
 {
     LiveHost *host = user;
 
     live_desk_work(host->desk);
+    if (live_clients_resume(host->clients)) {
+        live_timer_set(host->again, live_loop_now().mono_ns);
+    }
     live_files_flush(host->files);
     if (host->leaving && live_files_idle(host->files)) {
         live_loop_stop(host->loop);
@@ -382,6 +393,7 @@ live_host_new(LiveLoop *loop, LiveConf *conf, char **why)
     host->deadline_ns = ORR_NEVER;
     host->effects = orr_effects_new();
     host->timer = live_timer_new(loop, on_deadline, host);
+    host->again = live_timer_new(loop, on_again, host);
     live_loop_before_wait(loop, before_wait, host);
     live_loop_on_signal(loop, SIGTERM, on_leave, host);
     live_loop_on_signal(loop, SIGINT, on_leave, host);

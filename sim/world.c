@@ -147,6 +147,10 @@ on_world_event(SimWorld *world, const SimEvent *event)
         sim_world_on_phase(world);
     } else if (event->target & SIM_BOOT) {
         sim_host_boot(&world->hosts[event->target & ~SIM_BOOT]);
+    } else if (event->target & SIM_MORE) {
+        OrrEvent more = {.type = ORR_EVENT_REQUEST, .request = {.client = event->arg[0]}};
+
+        sim_host_deliver(&world->hosts[event->target & ~SIM_MORE], &more);
     } else if (event->target & SIM_STORE_FAILED) {
         SimHost *host = &world->hosts[event->target & ~SIM_STORE_FAILED];
         OrrEvent failed = {.type = ORR_EVENT_STORED,

@@ -53,6 +53,7 @@ typedef struct SimInbox {
 } SimInbox;
 
 #define SIM_STORE_FAILED (1u << 31) /* of a WORLD event's target: a full disk queue */
+#define SIM_MORE (1u << 28)         /* a client of the host in the other bits has room */
 #define SIM_BOOT (1u << 29)         /* the host in the other bits boots */
 #define SIM_PHASE_TICK (1u << 30)   /* of a WORLD event's target: look whether all is formed */
 

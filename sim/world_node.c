@@ -505,6 +505,10 @@ perform_reply(SimHost *host, const OrrEffect *effect)
 {
     SimWorld *world = host->world;
 
+    if (effect->reply.more) { /* its network is a queue that grows: there is room at once */
+        (void)sim_world_plan(world, world->now_ns, SIM_EVENT_WORLD, host->index | SIM_MORE,
+                             effect->reply.client);
+    }
     if (effect->reply.client >= SIM_OPERATOR_FIRST) {
         sim_operator_on_reply(world, host, effect->reply.bytes);
         return;

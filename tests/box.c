@@ -269,6 +269,7 @@ perform(Box *box, size_t index)
         case ORR_EFFECT_REPLY:
             g_string_append_len(box->reply, (const char *)effect.reply.bytes.data,
                                 (gssize)effect.reply.bytes.size);
+            box->more = effect.reply.more ? effect.reply.client : 0;
             break;
         case ORR_EFFECT_ASK:
             g_string_append_len(box->asked, (const char *)effect.ask.words.data,

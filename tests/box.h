@@ -37,6 +37,7 @@ typedef struct Box {
     uint64_t next_client;
     GString *reply; /* to the last request */
     GString *asked; /* what hosts were asked, all of it */
+    uint64_t more;  /* the client of that reply, where it is not all */
     uint8_t cut[BOX_NODES_MAX][BOX_NODES_MAX];
     OrrRng rng;        /* of the network */
     uint32_t loss_ppm; /* of frames */

@@ -374,7 +374,52 @@ test_cluster_is_made_by_commands(void)
     box_free(box);
 }
 
+/* Whoever asks for much gets a part of the answers, and the others when there is room; nothing
+ * is lost, doubled or out of order, however large. */
+static void
+test_many_answers_come_in_parts(void)
+{
+    OrrSettings settings = fast();
+    Box *box = box_new(1, 0, &settings);
+    g_autofree char *value = g_strnfill(50000, 'x');
+    g_autofree char *set = g_strdup_printf("SET big %s", value);
+    g_autoptr(GString) wanted = g_string_new(NULL);
+    g_autoptr(GString) got = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
+    OrrEvent event = {.type = ORR_EVENT_LINK};
+    unsigned parts = 0;
+
+    box_boot_all(box);
+    box_run(box, 5 * ORR_NS_PER_S);
+    T_STR_EQ(box_command(box, 0, set), "+OK\r\n");
+    for (unsigned i = 0; i < 100; i++) {
+        g_string_append_printf(text, "GET big\r\nECHO %u\r\n", 100 + i);
+        g_string_append_printf(wanted, "$50000\r\n%s\r\n$3\r\n%u\r\n", value, 100 + i);
+    }
+    event.link.state = ORR_LINK_CLIENT_UP;
+    event.link.client = 1000000;
+    T_EQ(box_event(box, 0, &event), ORR_OK);
+    event = (OrrEvent){.type = ORR_EVENT_REQUEST};
+    event.request.client = 1000000;
+    event.request.bytes = orr_bytes(text->str, text->len);
+    do {
+        g_string_truncate(box->reply, 0);
+        T_EQ(box_event(box, 0, &event), ORR_OK);
+        T_TRUE(box->reply->len < 256 * 1024 + 2 * 50100);
+        g_string_append_len(got, box->reply->str, (gssize)box->reply->len);
+        event.request.bytes = ORR_BYTES_EMPTY;
+        parts++;
+    } while (box->more == 1000000 && parts < 1000);
+
+    T_TRUE(parts > 15);
+    T_EQ(got->len, wanted->len);
+    T_TRUE(strcmp(got->str, wanted->str) == 0);
+    g_string_free(text, TRUE);
+    box_free(box);
+}
+
 static const Test TESTS[] = {
+    TEST(test_many_answers_come_in_parts),
     TEST(test_six_nodes_form_a_cluster),
     TEST(test_silent_primary_is_replaced),
     TEST(test_dead_process_is_replaced_at_once),

@@ -131,6 +131,7 @@ orr_effects_commit_reply(OrrEffects *effects, uint64_t client, size_t size, bool
     entry->effect.reply.bytes.size = size;
     entry->effect.reply.close = close;
     entry->effect.reply.pushed = false;
+    entry->effect.reply.more = false;
 }
 
 void
@@ -145,6 +146,13 @@ orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes, bool clo
 {
     copy_in(effects, bytes);
     orr_effects_commit_reply(effects, client, bytes.size, close);
+}
+
+void
+orr_effects_reply_part(OrrEffects *effects, uint64_t client, OrrBytes bytes)
+{
+    orr_effects_reply(effects, client, bytes, false);
+    effects->entries[effects->count - 1].effect.reply.more = true;
 }
 
 void

@@ -111,6 +111,13 @@ orr_word_is(OrrBytes word, const char *name)
 
 /* Requests */
 
+/* A client gets a bounded part of its answers at once, whatever it asks for. */
+static bool
+has_answers_enough(const OrrNode *node)
+{
+    return orr_reply_size(node->reply) >= ORR_CLIENT_ANSWER_MAX;
+}
+
 /* Runs the commands of node->pipeline up to one that waits; returns the bytes they took. */
 static size_t
 run_pipeline(OrrNode *node, OrrClient *client)
@@ -118,7 +125,8 @@ run_pipeline(OrrNode *node, OrrClient *client)
     const OrrPipeline *pipeline = node->pipeline;
     size_t used = 0;
 
-    for (size_t i = 0; i < pipeline->count && orr_client_reads(client); i++) {
+    for (size_t i = 0;
+         i < pipeline->count && orr_client_reads(client) && !has_answers_enough(node); i++) {
         const OrrPipelined *item = &pipeline->commands[i];
 
         if (item->arg_count > 0) {
@@ -143,7 +151,7 @@ run_commands(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrStatus *status
     size_t used = 0;
 
     *status = ORR_OK;
-    while (*status == ORR_OK && orr_client_reads(client)) {
+    while (*status == ORR_OK && orr_client_reads(client) && !has_answers_enough(node)) {
         OrrBytes rest = orr_bytes(bytes.data + used, bytes.size - used);
 
         *status = orr_pipeline_read(node->pipeline, client->parser, rest,
@@ -155,6 +163,8 @@ run_commands(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrStatus *status
     }
     return used;
 }
+
+static void answer_part(OrrNode *node, uint64_t client, OrrEffects *out);
 
 static size_t
 process(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrEffects *out)
@@ -169,12 +179,17 @@ process(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrEffects *out)
     used = run_commands(node, client, bytes, &status);
     orr_meter_end(node->meter);
     node->running = NULL;
+    if (has_answers_enough(node) && used < bytes.size && orr_client_reads(client)) {
+        client->waiting = ORR_CLIENT_WAITS_FOR_ROOM;
+    }
     if (status == ORR_MALFORMED && orr_client_reads(client)) {
         orr_reply_error_about(node->reply, "ERR ", orr_bytes_of_string(node->pipeline->error),
                               "");
         client->closing = true;
     }
-    if (orr_reply_size(node->reply) > 0 || client->closing) {
+    if (client->waiting == ORR_CLIENT_WAITS_FOR_ROOM) {
+        answer_part(node, client->id, out);
+    } else if (orr_reply_size(node->reply) > 0 || client->closing) {
         orr_node_answer(node, client->id, client->closing, out);
     }
     return used;
@@ -203,6 +218,9 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     }
     node->statistics.input_bytes += bytes.size;
     client->active_at = node->now.mono_ns;
+    if (bytes.size == 0 && client->waiting == ORR_CLIENT_WAITS_FOR_ROOM) {
+        client->waiting = ORR_CLIENT_GOES_ON;
+    }
     if (client->input->len == 0 && orr_client_reads(client)) {
         size_t used = process(node, client, bytes, out); /* as usual: nothing is copied */
 
@@ -252,6 +270,16 @@ list_for(OrrNode *node, uint64_t client, OrrEffects *out)
         return orr_gate_hold(node->gate, node->log_op, on_answer_stored, node, client);
     }
     return out;
+}
+
+static void
+answer_part(OrrNode *node, uint64_t client, OrrEffects *out)
+{
+    OrrBytes bytes = orr_reply_bytes(node->reply);
+
+    node->statistics.output_bytes += bytes.size;
+    orr_effects_reply_part(list_for(node, client, out), client, bytes);
+    orr_reply_clear(node->reply);
 }
 
 void

@@ -12,7 +12,8 @@
 
 #include "node/internal.h"
 
-#define ORR_CLIENT_INPUT_MAX (8u << 20) /* bytes waiting to be understood */
+#define ORR_CLIENT_INPUT_MAX (8u << 20)    /* bytes waiting to be understood */
+#define ORR_CLIENT_ANSWER_MAX (256u << 10) /* bytes, after which the next command waits */
 
 /* What a client waits for. It reads no further commands meanwhile. */
 typedef enum OrrClientWait {
@@ -22,6 +23,7 @@ typedef enum OrrClientWait {
     ORR_CLIENT_WAITS_FOR_KEY,      /* that is under way; the command is still in its input */
     ORR_CLIENT_WAITS_FOR_PEER,     /* an answer of another node */
     ORR_CLIENT_WAITS_FOR_HOST,     /* an ANSWER event */
+    ORR_CLIENT_WAITS_FOR_ROOM,     /* it is to take its answers first; not in node->waiting */
 } OrrClientWait;
 
 typedef enum OrrReplyMode {

@@ -63,6 +63,7 @@ is_over(const OrrNode *node, const OrrClient *client)
     case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_WAITS_FOR_PEER:
     case ORR_CLIENT_WAITS_FOR_HOST:
+    case ORR_CLIENT_WAITS_FOR_ROOM:
     case ORR_CLIENT_GOES_ON:
         break;
     }
@@ -90,6 +91,7 @@ orr_client_end_wait(OrrNode *node, OrrClient *client, OrrEffects *out)
     case ORR_CLIENT_WAITS_FOR_UNPAUSE:
     case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_WAITS_FOR_HOST:
+    case ORR_CLIENT_WAITS_FOR_ROOM:
     case ORR_CLIENT_GOES_ON:
         break;
     }

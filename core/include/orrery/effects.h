@@ -67,6 +67,9 @@ typedef struct OrrEffect {
             uint64_t client;
             OrrBytes bytes;
             bool close; /* then close the connection, once the bytes are out */
+            /* There is more to answer: when the client has taken most of what waits for it,
+             * tell so by a REQUEST without bytes. */
+            bool more;
             /* A message the client did not ask for (publish/subscribe, MONITOR): whoever does
              * not take these may be cut off sooner than who does not take answers. */
             bool pushed;
@@ -103,6 +106,8 @@ ORR_API void orr_effects_store(OrrEffects *effects, uint64_t op, OrrFileKind kin
                                OrrBytes bytes);
 ORR_API void orr_effects_reply(OrrEffects *effects, uint64_t client, OrrBytes bytes,
                                bool close);
+/* The same, and says that there is more. */
+ORR_API void orr_effects_reply_part(OrrEffects *effects, uint64_t client, OrrBytes bytes);
 /* A reply that is `pushed`. */
 ORR_API void orr_effects_push(OrrEffects *effects, uint64_t client, OrrBytes bytes);
 ORR_API void orr_effects_host(OrrEffects *effects, OrrHostWish wish, uint64_t value);

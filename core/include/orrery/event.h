@@ -74,7 +74,8 @@ typedef struct OrrEvent {
         } received;
         struct {
             uint64_t client; /* chosen by the host, never used twice in a boot */
-            OrrBytes bytes;  /* any piece of the client's stream */
+            OrrBytes bytes;  /* any piece of the client's stream; none: it can take more answers
+                                (effects.h) */
         } request;
         struct {
             uint64_t op;
