@@ -18,7 +18,6 @@ free_client(OrrClient *client)
 {
     g_byte_array_unref(client->input);
     orr_request_parser_free(client->parser);
-    orr_transaction_free(client->transaction);
     g_free(client->name);
     g_free(client->library_name);
     g_free(client->library_version);
@@ -34,6 +33,7 @@ on_client_down(OrrNode *node, OrrClient *client)
     (void)g_ptr_array_remove(node->waiting, client);
     (void)g_ptr_array_remove(node->monitors, client);
     orr_pubsub_drop_client(node, client);
+    orr_transaction_end(node, client);
     g_hash_table_remove(node->clients, &client->id);
     free_client(client);
     return ORR_OK;
@@ -73,6 +73,7 @@ free_each(gpointer key, gpointer value, gpointer node)
 {
     (void)key;
     orr_pubsub_drop_client(node, value);
+    orr_transaction_end(node, value);
     free_client(value);
     return true;
 }

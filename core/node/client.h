@@ -21,6 +21,7 @@ typedef enum OrrClientWait {
     ORR_CLIENT_WAITS_FOR_REPLICAS, /* WAIT */
     ORR_CLIENT_WAITS_FOR_UNPAUSE,  /* CLIENT PAUSE: the command is still in its input */
     ORR_CLIENT_WAITS_FOR_KEY,      /* that is under way; the command is still in its input */
+    ORR_CLIENT_WAITS_FOR_SAVE,     /* SAVE */
     ORR_CLIENT_WAITS_FOR_PEER,     /* an answer of another node */
     ORR_CLIENT_WAITS_FOR_HOST,     /* an ANSWER event */
     ORR_CLIENT_WAITS_FOR_ROOM,     /* it is to take its answers first; not in node->waiting */
@@ -64,7 +65,7 @@ typedef struct OrrClient {
     OrrClientWait waiting;
     OrrTime wait_until;
     OrrTime park_until; /* WAITS_FOR_KEY: no longer than this, however often; or 0 */
-    bool wait_refused; /* CLIENT UNBLOCK ERROR */
+    bool wait_refused;  /* CLIENT UNBLOCK ERROR */
     uint32_t wait_replicas;
     uint64_t wait_offset;
 } OrrClient;

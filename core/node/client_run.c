@@ -2,6 +2,7 @@
 #include "node/client.h"
 
 #include "node/meter.h"
+#include "node/observe.h"
 #include "node/session.h"
 #include "node/transaction.h"
 
@@ -67,16 +68,19 @@ orr_client_call(OrrNode *node, OrrCommandContext *context)
     OrrClient *client = context->client;
     size_t at = orr_reply_size(context->reply);
     bool several = may_write_several(command);
+    OrrMeterSpan span;
 
     if (several) {
         orr_node_group_begin(node);
     }
-    orr_meter_enter(node->meter, command, false);
+    orr_meter_enter(node->meter, command, orr_observe_needs_precision(node));
     orr_command_run(context);
-    (void)orr_meter_leave(node->meter, command, 0);
+    span = orr_meter_leave(node->meter, command, context->extra_ns);
     if (several) {
         orr_node_group_end(node, node->out);
     }
+    orr_observe_span(node, context, span);
+    orr_observe_monitors(node, context);
     client->commands++;
     node->statistics.commands_processed++;
     if (context->writes > 0) {
@@ -173,7 +177,7 @@ reject(OrrNode *node, OrrClient *client, const OrrCommandContext *context, size_
         if (!elsewhere) {
             rewrite_as_abort(node, at);
         }
-        orr_transaction_end(client);
+        orr_transaction_end(node, client);
     } else {
         orr_transaction_spoil(client);
     }

@@ -60,6 +60,8 @@ is_over(const OrrNode *node, const OrrClient *client)
                    client->wait_replicas;
     case ORR_CLIENT_WAITS_FOR_UNPAUSE:
         return node->now.mono_ns >= node->clients_paused_until;
+    case ORR_CLIENT_WAITS_FOR_SAVE:
+        return !orr_log_snapshotting(node->log);
     case ORR_CLIENT_WAITS_FOR_KEY:
     case ORR_CLIENT_WAITS_FOR_PEER:
     case ORR_CLIENT_WAITS_FOR_HOST:
@@ -84,6 +86,13 @@ orr_client_end_wait(OrrNode *node, OrrClient *client, OrrEffects *out)
         }
         orr_reply_integer(node->reply,
                           orr_replication_acked(node->replication, client->wait_offset));
+        break;
+    case ORR_CLIENT_WAITS_FOR_SAVE:
+        if (node->save_failed) {
+            orr_reply_error(node->reply, "ERR the snapshot could not be written");
+        } else {
+            orr_reply_ok(node->reply);
+        }
         break;
     case ORR_CLIENT_WAITS_FOR_PEER:
         orr_reply_error(node->reply, "IOERR error or timeout waiting for another node");
@@ -113,6 +122,24 @@ orr_node_clients_time(OrrNode *node, OrrEffects *out)
     }
 }
 
+static OrrTime
+due_at(const OrrNode *node, const OrrClient *client)
+{
+    switch (client->waiting) {
+    case ORR_CLIENT_WAITS_FOR_UNPAUSE:
+        return node->clients_paused_until;
+    case ORR_CLIENT_WAITS_FOR_SAVE:
+        return orr_log_snapshotting(node->log) ? ORR_NEVER : 0;
+    case ORR_CLIENT_WAITS_FOR_REPLICAS:
+    case ORR_CLIENT_WAITS_FOR_KEY:
+    case ORR_CLIENT_WAITS_FOR_PEER:
+    case ORR_CLIENT_WAITS_FOR_HOST:
+    case ORR_CLIENT_GOES_ON:
+        break;
+    }
+    return client->wait_until;
+}
+
 OrrTime
 orr_node_clients_deadline(const OrrNode *node)
 {
@@ -121,9 +148,7 @@ orr_node_clients_deadline(const OrrNode *node)
     for (guint i = 0; i < node->waiting->len; i++) {
         const OrrClient *client = g_ptr_array_index(node->waiting, i);
 
-        deadline = MIN(deadline, client->waiting == ORR_CLIENT_WAITS_FOR_UNPAUSE
-                                     ? node->clients_paused_until
-                                     : client->wait_until);
+        deadline = MIN(deadline, due_at(node, client));
     }
     return deadline;
 }

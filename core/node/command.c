@@ -5,12 +5,13 @@
 #include <glib.h>
 
 static const OrrCommand *const ARRAYS[] = {
-    orr_commands_string, orr_commands_number,      orr_commands_bits,   orr_commands_hash,
-    orr_commands_fields, orr_commands_key,         orr_commands_expire, orr_commands_scan,
-    orr_commands_object, orr_commands_connection,  orr_commands_table,  orr_commands_cluster,
-    orr_commands_server, orr_commands_client,      orr_commands_config, orr_commands_function,
-    orr_commands_info,   orr_commands_transaction, orr_commands_pubsub,
-    orr_commands_dump,   orr_commands_migrate,
+    orr_commands_string,  orr_commands_number,      orr_commands_bits,    orr_commands_hash,
+    orr_commands_fields,  orr_commands_key,         orr_commands_expire,  orr_commands_scan,
+    orr_commands_object,  orr_commands_connection,  orr_commands_table,   orr_commands_cluster,
+    orr_commands_server,  orr_commands_client,      orr_commands_config,  orr_commands_function,
+    orr_commands_info,    orr_commands_transaction, orr_commands_pubsub,  orr_commands_dump,
+    orr_commands_migrate, orr_commands_lcs,         orr_commands_observe, orr_commands_memory,
+    orr_commands_process,
 };
 
 #define COMMANDS_MAX 400u

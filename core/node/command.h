@@ -101,7 +101,8 @@ struct OrrCommandContext {
     size_t writes; /* records emitted by this command */
     uint32_t hits; /* keys looked up and found, or not, by this command */
     uint32_t misses;
-    uint32_t expired; /* keys met that had expired, and deleted */
+    uint32_t expired;  /* keys met that had expired, and deleted */
+    uint64_t extra_ns; /* that the host will spend on it after the step: DEBUG SLEEP */
     /* Stamps version and wall_ms, applies, logs, replicates. `record` has kind, slot,
      * expire_ms, key, field, value; its parts may be lent from the keyspace. */
     void (*emit)(OrrCommandContext *context, const OrrRecord *record);
@@ -200,6 +201,10 @@ extern const OrrCommand orr_commands_function[];
 extern const OrrCommand orr_commands_info[];
 extern const OrrCommand orr_commands_transaction[];
 extern const OrrCommand orr_commands_pubsub[];
+extern const OrrCommand orr_commands_lcs[];
+extern const OrrCommand orr_commands_observe[];
+extern const OrrCommand orr_commands_memory[];
+extern const OrrCommand orr_commands_process[];
 extern const OrrCommand orr_commands_cluster[];
 extern const OrrCommand orr_commands_server[];
 

@@ -78,6 +78,28 @@ run_reset(OrrCommandContext *context)
     orr_reply_simple(context->reply, "RESET");
 }
 
+static void
+run_auth(OrrCommandContext *context)
+{
+    size_t count = context->arg_count;
+    OrrBytes user = orr_bytes_of_string("default");
+
+    if (count > 3) {
+        orr_reply_error(context->reply, ORR_ERROR_SYNTAX);
+        return;
+    }
+    if (count == 2 && !orr_session_has_password(context)) {
+        orr_reply_error(context->reply,
+                        "ERR AUTH <password> called without any password configured for the "
+                        "default user. Are you sure your configuration is correct?");
+        return;
+    }
+    if (orr_session_login(context, count == 3 ? context->args[1] : user,
+                          context->args[count - 1])) {
+        orr_reply_ok(context->reply);
+    }
+}
+
 /* HELLO */
 
 static void
@@ -178,6 +200,7 @@ run_hello(OrrCommandContext *context)
 const OrrCommand orr_commands_connection[] = {
     ROW("asking", 1, ORR_COMMAND_FAST, ORR_GROUP_CLUSTER, "3.0.0", run_asking,
         "The next command may use a slot that is being imported."),
+    ROW("auth", -2, ALWAYS, ORR_GROUP_CONNECTION, "1.0.0", run_auth, "Says the password."),
     ROW("echo", 2, ANY_TIME, ORR_GROUP_CONNECTION, "1.0.0", run_echo, "Says what it is told."),
     ROW("hello", -1, ALWAYS, ORR_GROUP_CONNECTION, "6.0.0", run_hello,
         "Chooses the protocol, says who one is."),

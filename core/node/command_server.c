@@ -1,6 +1,7 @@
 /* command_server.c - the server as a whole: ROLE, TIME, WAIT. */
 #include "node/client.h"
 #include "node/command_util.h"
+#include "node/transaction.h"
 
 static void
 run_time(OrrCommandContext *context)
@@ -40,7 +41,7 @@ run_wait(OrrCommandContext *context)
         return;
     }
     acked = orr_replication_acked(node->replication, client->written_offset);
-    if (acked >= replicas) {
+    if (acked >= replicas || orr_transaction_is_running(client)) {
         orr_reply_integer(context->reply, acked);
         return;
     }

@@ -29,6 +29,7 @@
 #include "node/clock.h"
 #include "node/command.h"
 #include "node/gate.h"
+#include "node/latency.h"
 #include "node/persist.h"
 #include "node/pipeline.h"
 #include "wire/replay.h"
@@ -69,6 +70,17 @@ typedef struct OrrMeet {
     OrrTime until;
     bool explicit_wish; /* an administrator's, not a seed's */
 } OrrMeet;
+
+/* Counters a second ago, and what came of them since. */
+typedef struct OrrRates {
+    OrrTime at;
+    uint64_t commands;
+    uint64_t input_bytes;
+    uint64_t output_bytes;
+    uint64_t commands_per_s;
+    uint64_t input_bytes_per_s;
+    uint64_t output_bytes_per_s;
+} OrrRates;
 
 struct OrrNode {
     OrrNodeConfig config;
@@ -149,8 +161,11 @@ struct OrrNode {
     unsigned group_depth; /* > 0: records gather in record_buffer, behind a group's head */
     size_t group_count;
     uint64_t changes_since_save;
-    OrrEffects *out; /* of the step under way: for callbacks */
-    OrrNow now;      /* of the step under way */
+    OrrTime save_began_at; /* of the snapshot under way, or the last */
+    OrrTime save_took_ns;  /* -1: none yet */
+    bool save_failed;      /* the last one */
+    OrrEffects *out;       /* of the step under way: for callbacks */
+    OrrNow now;            /* of the step under way */
 
     /* clients */
     GHashTable *clients; /* id -> OrrClient; never iterated for effects */
@@ -165,6 +180,10 @@ struct OrrNode {
     bool pause_writes_only;
     struct OrrMeter *meter;
     struct OrrPubsub *pubsub;
+    struct OrrSlowlog *slowlog;
+    OrrLatency latency;
+    OrrRates rates;
+    GPtrArray *watchers;      /* of OrrClient that watch keys, in any order */
     GPtrArray *monitors;      /* of OrrClient, in order of saying MONITOR */
     OrrStatistics statistics; /* counters; gauges are made when asked for */
 
@@ -322,6 +341,12 @@ bool orr_node_make_room(OrrNode *node);
 void orr_node_mark_use(OrrNode *node);
 void orr_node_evict_time(OrrNode *node);
 OrrTime orr_node_evict_deadline(const OrrNode *node);
+
+/* Begins a snapshot, and a new generation of the log. False: one is being written. */
+bool orr_node_save(OrrNode *node, OrrEffects *out);
+
+/* statistics.c: once a second */
+void orr_node_measure_rates(OrrNode *node);
 
 /* client.c */
 OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);

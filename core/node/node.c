@@ -2,6 +2,7 @@
 #include "node/internal.h"
 #include "node/meter.h"
 #include "node/pubsub.h"
+#include "node/slowlog.h"
 
 #include "node/move.h"
 
@@ -44,6 +45,9 @@ orr_node_new(const OrrNodeConfig *config)
     node->meter = orr_meter_new();
     node->pubsub = orr_pubsub_new();
     node->monitors = g_ptr_array_new();
+    node->watchers = g_ptr_array_new();
+    node->slowlog = orr_slowlog_new();
+    node->save_took_ns = -1;
     node->record_buffer = g_byte_array_new();
     node->housekeeping_at = ORR_NEVER;
     node->config_at = ORR_NEVER;
@@ -76,6 +80,8 @@ orr_node_free(OrrNode *node)
     orr_meter_free(node->meter);
     orr_pubsub_free(node->pubsub);
     g_ptr_array_unref(node->monitors);
+    g_ptr_array_unref(node->watchers);
+    orr_slowlog_free(node->slowlog);
     g_byte_array_unref(node->record_buffer);
     g_ptr_array_unref(node->waiting);
     orr_bus_key_free(node->sender.key);

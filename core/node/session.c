@@ -6,7 +6,7 @@
 void
 orr_session_reset(OrrNode *node, OrrClient *client)
 {
-    orr_transaction_end(client);
+    orr_transaction_end(node, client);
     orr_pubsub_drop_client(node, client);
     (void)g_ptr_array_remove(node->monitors, client);
     client->asking = false;
@@ -46,12 +46,36 @@ orr_session_set_name(OrrCommandContext *context, OrrBytes name)
 }
 
 bool
+orr_session_has_password(const OrrCommandContext *context)
+{
+    return orr_command_node(context)->config.settings.requirepass[0] != '\0';
+}
+
+/* Takes as long for a wrong password as for a right one of the same size. */
+static bool
+is_password(const char *secret, OrrBytes text)
+{
+    size_t size = strlen(secret);
+    unsigned different = size != text.size;
+
+    for (size_t i = 0; i < text.size; i++) {
+        different |= (uint8_t)secret[size == 0 ? 0 : i % size] ^ text.data[i];
+    }
+    return different == 0;
+}
+
+bool
 orr_session_login(OrrCommandContext *context, OrrBytes user, OrrBytes password)
 {
-    (void)password;
-    if (orr_bytes_equal(user, orr_bytes_of_string("default"))) {
-        return true; /* without a password, any will do */
+    OrrNode *node = orr_command_node(context);
+
+    if (orr_bytes_equal(user, orr_bytes_of_string("default")) &&
+        (!orr_session_has_password(context) ||
+         is_password(node->config.settings.requirepass, password))) {
+        orr_command_client(context)->authenticated = true;
+        return true;
     }
+    node->statistics.auth_failures++;
     orr_reply_error(context->reply,
                     "WRONGPASS invalid username-password pair or user is disabled.");
     return false;
@@ -60,8 +84,7 @@ orr_session_login(OrrCommandContext *context, OrrBytes user, OrrBytes password)
 bool
 orr_session_is_authenticated(const OrrCommandContext *context)
 {
-    (void)context;
-    return true;
+    return !orr_session_has_password(context) || orr_command_client(context)->authenticated;
 }
 
 bool

@@ -15,6 +15,7 @@ bool orr_session_set_name(OrrCommandContext *context, OrrBytes name);
 bool orr_session_is_printable(OrrBytes text);
 /* AUTH and HELLO AUTH; false: refused, and the client is told. */
 bool orr_session_login(OrrCommandContext *context, OrrBytes user, OrrBytes password);
+bool orr_session_has_password(const OrrCommandContext *context);
 bool orr_session_is_authenticated(const OrrCommandContext *context);
 /* CLIENT REPLY: takes back what was answered from `at` on, if it is not wanted. */
 void orr_session_hold_reply(OrrNode *node, OrrClient *client, size_t at);

@@ -4,6 +4,29 @@
 
 #include <orrery/statistics.h>
 
+static uint64_t
+per_second(uint64_t now, uint64_t *before, OrrTime elapsed_ns)
+{
+    uint64_t grown = now >= *before ? now - *before : 0; /* RESETSTAT takes counters back */
+
+    *before = now;
+    return grown * 1000 / (uint64_t)MAX(elapsed_ns / ORR_NS_PER_MS, 1);
+}
+
+void
+orr_node_measure_rates(OrrNode *node)
+{
+    const OrrStatistics *now = &node->statistics;
+    OrrRates *rates = &node->rates;
+    OrrTime elapsed_ns = node->now.mono_ns - rates->at;
+
+    rates->at = node->now.mono_ns;
+    rates->commands_per_s = per_second(now->commands_processed, &rates->commands, elapsed_ns);
+    rates->input_bytes_per_s = per_second(now->input_bytes, &rates->input_bytes, elapsed_ns);
+    rates->output_bytes_per_s =
+        per_second(now->output_bytes + now->pushed_bytes, &rates->output_bytes, elapsed_ns);
+}
+
 static void
 count_clients(const OrrNode *node, OrrStatistics *statistics)
 {
@@ -32,6 +55,9 @@ orr_node_statistics(const OrrNode *node, OrrStatistics *statistics)
     statistics->shard_channels =
         (uint32_t)orr_pubsub_channel_count(node->pubsub, ORR_CHANNEL_SHARD);
     statistics->changes_since_save = node->changes_since_save;
+    statistics->commands_per_s = node->rates.commands_per_s;
+    statistics->input_bytes_per_s = node->rates.input_bytes_per_s;
+    statistics->output_bytes_per_s = node->rates.output_bytes_per_s;
     count_clients(node, statistics);
 }
 

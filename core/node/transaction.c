@@ -2,9 +2,13 @@
 
 #include "node/command_util.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 typedef struct OrrWatched {
     uint16_t slot;
     OrrVersion version; /* of the key then; 0: it was not there */
+    uint64_t hash;      /* of the key */
     size_t size;
     uint8_t key[];
 } OrrWatched;
@@ -69,9 +73,10 @@ orr_transaction_spoil(OrrClient *client)
 }
 
 void
-orr_transaction_end(OrrClient *client)
+orr_transaction_end(OrrNode *node, OrrClient *client)
 {
     if (client->transaction != NULL) {
+        (void)g_ptr_array_remove_fast(node->watchers, client);
         orr_transaction_free(client->transaction);
         client->transaction = NULL;
     }
@@ -177,12 +182,13 @@ version_now(OrrCommandContext *context, uint16_t slot, OrrBytes key)
 }
 
 static bool
-is_watched(const OrrTransaction *transaction, OrrBytes key)
+watches(const OrrTransaction *transaction, OrrBytes key, uint64_t hash)
 {
     for (guint i = 0; i < transaction->watched->len; i++) {
         const OrrWatched *watched = g_ptr_array_index(transaction->watched, i);
 
-        if (orr_bytes_equal(orr_bytes(watched->key, watched->size), key)) {
+        if (watched->hash == hash &&
+            orr_bytes_equal(orr_bytes(watched->key, watched->size), key)) {
             return true;
         }
     }
@@ -197,6 +203,7 @@ watch(OrrCommandContext *context, OrrTransaction *transaction, OrrBytes key)
     watched->slot = orr_key_slot(context, key);
     watched->version = version_now(context, watched->slot, key);
     watched->size = key.size;
+    watched->hash = XXH3_64bits(key.data, key.size);
     memcpy(watched->key, key.data, key.size);
     g_ptr_array_add(transaction->watched, watched);
 }
@@ -210,8 +217,12 @@ run_watch(OrrCommandContext *context)
         orr_reply_error(context->reply, "ERR WATCH inside MULTI is not allowed");
         return;
     }
+    if (transaction->watched->len == 0) {
+        g_ptr_array_add(orr_command_node(context)->watchers, orr_command_client(context));
+    }
     for (size_t i = 1; i < context->arg_count; i++) {
-        if (is_watched(transaction, context->args[i])) {
+        if (watches(transaction, context->args[i],
+                    XXH3_64bits(context->args[i].data, context->args[i].size))) {
             continue;
         }
         if (transaction->watched->len == ORR_WATCHED_KEYS_MAX) {
@@ -223,13 +234,31 @@ run_watch(OrrCommandContext *context)
     orr_reply_ok(context->reply);
 }
 
+void
+orr_transaction_note_write(OrrNode *node, const OrrRecord *record)
+{
+    uint64_t hash;
+
+    if (node->watchers->len == 0 || record->kind == ORR_RECORD_FLUSH) {
+        return; /* what a FLUSH took is missed by its version */
+    }
+    hash = XXH3_64bits(record->key.data, record->key.size);
+    for (guint i = 0; i < node->watchers->len; i++) {
+        OrrClient *client = g_ptr_array_index(node->watchers, i);
+
+        client->transaction->touched |= watches(client->transaction, record->key, hash);
+    }
+}
+
 static void
 run_unwatch(OrrCommandContext *context)
 {
     OrrClient *client = orr_command_client(context);
 
     if (client->transaction != NULL) {
+        (void)g_ptr_array_remove_fast(orr_command_node(context)->watchers, client);
         g_ptr_array_set_size(client->transaction->watched, 0);
+        client->transaction->touched = false;
     }
     orr_reply_ok(context->reply);
 }
@@ -240,6 +269,9 @@ was_touched(OrrCommandContext *context, const OrrTransaction *transaction)
     for (guint i = 0; i < transaction->watched->len; i++) {
         const OrrWatched *watched = g_ptr_array_index(transaction->watched, i);
 
+        if (transaction->touched) {
+            return true;
+        }
         if (version_now(context, watched->slot, orr_bytes(watched->key, watched->size)) !=
             watched->version) {
             return true;
@@ -272,7 +304,7 @@ run_discard(OrrCommandContext *context)
         orr_reply_error(context->reply, "ERR DISCARD without MULTI");
         return;
     }
-    orr_transaction_end(client);
+    orr_transaction_end(orr_command_node(context), client);
     orr_reply_ok(context->reply);
 }
 
@@ -358,7 +390,7 @@ run_exec(OrrCommandContext *context)
         node->statistics.transactions++;
         context->writes += orr_replication_offset(node->replication) != before;
     }
-    orr_transaction_end(client);
+    orr_transaction_end(node, client);
 }
 
 #define AT_ONCE                                                                                \

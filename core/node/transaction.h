@@ -6,8 +6,8 @@
  * Nothing else runs between the commands of a transaction, since a node runs one thing at a
  * time. What they write becomes one group (orr_node_group_begin()), so a replica or a recovery
  * has all of it or nothing; a command that would make the group too large is refused alone, as
- * any other error within EXEC. WATCH remembers versions: a key that has another one at EXEC was
- * written meanwhile. Private to a node.
+ * any other error within EXEC. A watched key was touched if a record named it, or if it has
+ * another version at EXEC: it may have expired, or gone with its slot. Private to a node.
  */
 #ifndef ORR_NODE_TRANSACTION_H
 #define ORR_NODE_TRANSACTION_H
@@ -15,7 +15,7 @@
 #include "node/client.h"
 
 #define ORR_TRANSACTION_SIZE_MAX (16u << 20) /* bytes of queued words */
-#define ORR_WATCHED_KEYS_MAX 65536u          /* of one client */
+#define ORR_WATCHED_KEYS_MAX 4096u           /* of one client */
 
 typedef struct OrrQueued {
     const OrrCommand *command;
@@ -26,6 +26,7 @@ typedef struct OrrQueued {
 struct OrrTransaction {
     bool open;          /* MULTI was said */
     bool spoilt;        /* a command was refused: EXEC will be, too */
+    bool touched;       /* a watched key was written */
     bool running;       /* EXEC is under way: nothing may wait */
     uint32_t flags;     /* of all its commands */
     size_t size;        /* bytes of words */
@@ -44,7 +45,9 @@ void orr_transaction_free(OrrTransaction *transaction);
 /* A command was refused between MULTI and EXEC. */
 void orr_transaction_spoil(OrrClient *client);
 /* DISCARD: nothing is queued or watched any more. */
-void orr_transaction_end(OrrClient *client);
+void orr_transaction_end(OrrNode *node, OrrClient *client);
+/* Something was written: whoever watches the key is marked. Cheap where nobody watches. */
+void orr_transaction_note_write(OrrNode *node, const OrrRecord *record);
 /* True if the command is to be queued; then it is, and the client is told. */
 bool orr_transaction_takes(OrrClient *client, const OrrCommandContext *context);
 

@@ -1,6 +1,7 @@
 /* write.c - a write's way: a version, the keyspace, the log, the replicas; and the data files.
  */
 #include "node/internal.h"
+#include "node/transaction.h"
 
 /* Machines of the data */
 
@@ -13,11 +14,23 @@ meta_of(const OrrLineage *lineage)
     return meta;
 }
 
+/* For those who watch keys of a replica. */
+static void
+note_writes(OrrNode *node, OrrBytes records)
+{
+    OrrRecord record;
+
+    while (node->watchers->len > 0 && orr_record_next(&records, &record) == ORR_OK) {
+        orr_transaction_note_write(node, &record);
+    }
+}
+
 static void
 on_applied(void *context, OrrBytes records)
 {
     OrrNode *node = context;
 
+    note_writes(node, records);
     while (records.size > 0) {
         OrrRecord record;
         size_t used;
@@ -226,6 +239,7 @@ orr_node_write_as(OrrNode *node, OrrRecord *record, OrrEffects *out)
     (void)orr_record_encode(record, buffer->data + at);
     (void)orr_keyspace_apply(node->keyspace, record);
     node->changes_since_save++;
+    orr_transaction_note_write(node, record);
     if (node->group_depth > 0) {
         node->group_count++;
     } else {
@@ -272,6 +286,17 @@ orr_node_flush_data(OrrNode *node, OrrEffects *out)
 }
 
 static void
+note_save(OrrNode *node, OrrStatus status)
+{
+    node->save_failed = status != ORR_OK;
+    node->save_took_ns = node->now.mono_ns - node->save_began_at;
+    if (status == ORR_OK) {
+        node->statistics.saves++;
+        node->statistics.last_save_s = node->context.cluster_ms / 1000;
+    }
+}
+
+static void
 on_snapshot_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEffects *out)
 {
     OrrNode *node = owner;
@@ -282,6 +307,7 @@ on_snapshot_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEf
     if (orr_log_snapshotting(node->log)) {
         return; /* of a snapshot that was given up for a newer one */
     }
+    note_save(node, status);
     if (status == ORR_OK) {
         if (node->disk_failed) {
             orr_node_trace(node, ORR_TRACE_NOTE, NULL, "the log can be written again", out);
@@ -305,14 +331,24 @@ restart_log(OrrNode *node, OrrEffects *out)
     orr_log_restart(node->log, &meta, out);
 }
 
+bool
+orr_node_save(OrrNode *node, OrrEffects *out)
+{
+    OrrLogMeta meta = meta_of(orr_replication_lineage(node->replication));
+
+    if (orr_log_rotate(node->log, &meta, out) != ORR_OK) {
+        return false;
+    }
+    node->save_began_at = node->now.mono_ns;
+    node->changes_since_save = 0;
+    return true;
+}
+
 static void
 rotate_or_snapshot(OrrNode *node, OrrEffects *out)
 {
-    if (orr_log_size(node->log) > node->config.settings.log_rotate_size &&
-        !orr_log_snapshotting(node->log)) {
-        OrrLogMeta meta = meta_of(orr_replication_lineage(node->replication));
-
-        (void)orr_log_rotate(node->log, &meta, out);
+    if (orr_log_size(node->log) > node->config.settings.log_rotate_size) {
+        (void)orr_node_save(node, out);
     }
     if (orr_log_snapshotting(node->log) && node->snapshot_op == 0) {
         uint64_t op = orr_gate_next_op(node->gate);
@@ -329,6 +365,7 @@ static void
 each_second(OrrNode *node, OrrEffects *out)
 {
     node->sync_at = node->now.mono_ns + ORR_NS_PER_S;
+    orr_node_measure_rates(node);
     if (node->config.settings.appendfsync == ORR_APPENDFSYNC_EVERYSEC &&
         orr_log_dirty(node->log)) {
         uint64_t op = orr_gate_next_op(node->gate);
