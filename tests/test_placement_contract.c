@@ -86,6 +86,9 @@ compare_batches(const OrrPlacement *placement, const OrrPlacementInfo *info)
         keys[i] = orr_bytes(bytes + i, (size_t)orr_rng_below(&rng, i % 8 == 0 ? 90 : 30));
         hashes[i] = orr_placement_hash(placement, keys[i]);
     }
+    static uint64_t together[KEYS];
+    orr_placement_hash_batch(placement, keys, KEYS, together);
+    T_TRUE(memcmp(hashes, together, sizeof hashes) == 0);
     for (unsigned size = 0; size < 200; size += 13) {
         orr_placement_find_batch(placement, keys + size, size, before);
         orr_placement_find_hash_batch(placement, hashes + size, size, after);

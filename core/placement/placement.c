@@ -376,8 +376,9 @@ orr_placement_find_hash_batch(const OrrPlacement *placement, const uint64_t *has
     }
 }
 
-static void
-hash_batch(const OrrPlacement *placement, const OrrBytes *keys, size_t count, uint64_t *hashes)
+void
+orr_placement_hash_batch(const OrrPlacement *placement, const OrrBytes *keys, size_t count,
+                         uint64_t *hashes)
 {
     if (placement->kind->hash_many != NULL) {
         placement->kind->hash_many(placement, keys, count, hashes);
@@ -405,7 +406,7 @@ orr_placement_find_batch(const OrrPlacement *placement, const OrrBytes *keys, si
     for (size_t i = 0; i < count; i += KIND_BATCH) {
         size_t now = MIN(KIND_BATCH, count - i);
 
-        hash_batch(placement, keys + i, now, hashes);
+        orr_placement_hash_batch(placement, keys + i, now, hashes);
         orr_placement_find_hash_batch(placement, hashes, now, numbers + i);
     }
 }

@@ -56,9 +56,7 @@ sim_trial_hashes(const SimStudy *study, const SimCluster *cluster)
         return NULL;
     }
     hashes = g_new(uint64_t, study->keys->count);
-    for (size_t i = 0; i < study->keys->count; i++) {
-        hashes[i] = orr_placement_hash(cluster->placement, study->key_bytes[i]);
-    }
+    orr_placement_hash_batch(cluster->placement, study->key_bytes, study->keys->count, hashes);
     return hashes;
 }
 

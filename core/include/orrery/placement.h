@@ -210,6 +210,10 @@ ORR_API uint32_t orr_placement_find(const OrrPlacement *placement, OrrBytes key)
 
 /* The hash of a key, of info->hash_bits bits. */
 ORR_API uint64_t orr_placement_hash(const OrrPlacement *placement, OrrBytes key);
+/* Of many, in `hashes`: the same answers, several times as fast where the hash is MD5 or
+ * SipHash. */
+ORR_API void orr_placement_hash_batch(const OrrPlacement *placement, const OrrBytes *keys,
+                                      size_t count, uint64_t *hashes);
 /* The owner of whatever key has this hash; bits above info->hash_bits are ignored. Where
  * `by_hash` is false (multi-probe and memento hash a key's bytes more than once) it is the
  * owner of the key whose 8 bytes are the number, little-endian. */
