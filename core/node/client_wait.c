@@ -125,17 +125,11 @@ orr_node_clients_time(OrrNode *node, OrrEffects *out)
 static OrrTime
 due_at(const OrrNode *node, const OrrClient *client)
 {
-    switch (client->waiting) {
-    case ORR_CLIENT_WAITS_FOR_UNPAUSE:
+    if (client->waiting == ORR_CLIENT_WAITS_FOR_UNPAUSE) {
         return node->clients_paused_until;
-    case ORR_CLIENT_WAITS_FOR_SAVE:
+    }
+    if (client->waiting == ORR_CLIENT_WAITS_FOR_SAVE) {
         return orr_log_snapshotting(node->log) ? ORR_NEVER : 0;
-    case ORR_CLIENT_WAITS_FOR_REPLICAS:
-    case ORR_CLIENT_WAITS_FOR_KEY:
-    case ORR_CLIENT_WAITS_FOR_PEER:
-    case ORR_CLIENT_WAITS_FOR_HOST:
-    case ORR_CLIENT_GOES_ON:
-        break;
     }
     return client->wait_until;
 }
