@@ -81,8 +81,10 @@ compare_batches(const OrrPlacement *placement, const OrrPlacementInfo *info)
     static uint64_t hashes[KEYS];
     OrrRng rng = orr_rng_new(17);
 
-    for (unsigned i = 0; i < KEYS; i++) {
+    for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)orr_rng_next(&rng);
+    }
+    for (unsigned i = 0; i < KEYS; i++) {
         keys[i] = orr_bytes(bytes + i, (size_t)orr_rng_below(&rng, i % 8 == 0 ? 90 : 30));
         hashes[i] = orr_placement_hash(placement, keys[i]);
     }
