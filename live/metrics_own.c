@@ -159,6 +159,10 @@ role(const OrrNodeView *view, OrrTime now_ns, GString *out)
            (double)view->writes_fenced);
     single(out, "orrery_frames_refused_total", COUNTER,
            "Frames of strangers and forgotten nodes.", (double)view->frames_refused);
+    single(out, "orrery_frames_unsealed_total", COUNTER,
+           "Frames by another bus key, or by none.", (double)view->frames_unsealed);
+    single(out, "orrery_frames_replayed_total", COUNTER,
+           "Sealed frames that were heard before.", (double)view->frames_replayed);
     single(out, "orrery_frames_malformed_total", COUNTER, "Frames that are none.",
            (double)view->frames_malformed);
 }

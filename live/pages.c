@@ -78,6 +78,8 @@ put_self(GString *out, const LiveFigures *figures, const OrrNodeView *view, OrrT
     put_number(out, "partial_syncs_in", view->partial_syncs_in);
     put_number(out, "frames_refused", view->frames_refused);
     put_number(out, "frames_malformed", view->frames_malformed);
+    put_number(out, "frames_unsealed", view->frames_unsealed);
+    put_number(out, "frames_replayed", view->frames_replayed);
     put_number(out, "writes_dropped", view->writes_dropped);
     put_number(out, "writes_fenced", view->writes_fenced);
     put_number(out, "change", view->change);

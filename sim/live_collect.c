@@ -1,82 +1,30 @@
 /* The end of a run: every node is asked for every key of its shard, as a client would. */
-#include <arpa/inet.h>
-#include <orrery/resp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "live_state.h"
+#include "live_talk.h"
 
 #define BATCH 200u
-#define TRIES 3u
 #define QUIET_US 300000 /* what is under way arrives */
-#define PATIENCE_S 5
 
 /* What a node said of a key, besides the number of its value: */
 #define ABSENT 0u
 #define CORRUPT UINT32_MAX
 #define UNKNOWN (UINT32_MAX - 1)
 
-typedef struct Talk {
-    int fd;
-    GByteArray *in;
-    size_t used;
-} Talk;
-
 static bool
-send_all(Talk *talk, const GString *text)
+next_number(SimTalk *talk, uint32_t *number)
 {
-    size_t sent = 0;
+    OrrItem item;
 
-    while (sent < text->len) {
-        ssize_t size = send(talk->fd, text->str + sent, text->len - sent, MSG_NOSIGNAL);
-
-        if (size <= 0) {
-            return false;
-        }
-        sent += (size_t)size;
-    }
-    return true;
-}
-
-static bool
-receive_more(Talk *talk)
-{
-    uint8_t buffer[65536];
-    ssize_t size = recv(talk->fd, buffer, sizeof buffer, 0);
-
-    if (size <= 0) {
+    if (!sim_talk_answer(talk, &item)) {
         return false;
     }
-    g_byte_array_remove_range(talk->in, 0, (guint)talk->used);
-    talk->used = 0;
-    g_byte_array_append(talk->in, buffer, (guint)size);
+    *number = item.type == ORR_ITEM_BULK   ? sim_client_number_of_value(item.text)
+              : item.type == ORR_ITEM_NULL ? ABSENT
+                                           : UNKNOWN;
     return true;
-}
-
-/* The next answer: false when the connection is over. */
-static bool
-next_answer(Talk *talk, uint32_t *number)
-{
-    for (;;) {
-        OrrBytes rest = orr_bytes(talk->in->data + talk->used, talk->in->len - talk->used);
-        OrrBytes before = rest;
-        OrrItem item;
-        OrrStatus status = orr_item_read(&rest, &item);
-
-        if (status == ORR_OK) {
-            talk->used += before.size - rest.size;
-            *number = item.type == ORR_ITEM_BULK   ? sim_client_number_of_value(item.text)
-                      : item.type == ORR_ITEM_NULL ? ABSENT
-                                                   : UNKNOWN;
-            return true;
-        }
-        if (status != ORR_AGAIN || !receive_more(talk)) {
-            return false;
-        }
-    }
 }
 
 static void
@@ -111,18 +59,18 @@ is_wanted(const SimHost *host, uint32_t key)
 }
 
 static bool
-read_batch(SimHost *host, Talk *talk, const uint32_t *keys, uint32_t count)
+read_batch(SimHost *host, SimTalk *talk, const uint32_t *keys, uint32_t count)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (uint32_t i = 0; i < count; i++) {
         append_read(text, host->world->history, keys[i]);
     }
-    if (!send_all(talk, text)) {
+    if (!sim_talk_send(talk, text->str, text->len)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!next_answer(talk, &sim_live_process(host)->finals[keys[i]])) {
+        if (!next_number(talk, &sim_live_process(host)->finals[keys[i]])) {
             return false;
         }
     }
@@ -130,16 +78,16 @@ read_batch(SimHost *host, Talk *talk, const uint32_t *keys, uint32_t count)
 }
 
 static bool
-read_keys(SimHost *host, Talk *talk)
+read_keys(SimHost *host, SimTalk *talk)
 {
     uint32_t keys[BATCH];
     uint32_t count = 0;
     uint32_t all = sim_history_key_count(host->world->history);
-    GString *readonly = g_string_new("READONLY\r\n");
+    static const char readonly[] = "READONLY\r\n";
     uint32_t ignored;
-    bool fine = send_all(talk, readonly) && next_answer(talk, &ignored);
+    bool fine =
+        sim_talk_send(talk, readonly, sizeof readonly - 1) && next_number(talk, &ignored);
 
-    g_string_free(readonly, TRUE);
     for (uint32_t key = 0; key < all && fine; key++) {
         if (is_wanted(host, key)) {
             keys[count++] = key;
@@ -152,40 +100,24 @@ read_keys(SimHost *host, Talk *talk)
     return fine && (count == 0 || read_batch(host, talk, keys, count));
 }
 
-static bool
-connect_to(const SimHost *host, Talk *talk)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(host->address.port)};
-    struct timeval patience = {.tv_sec = PATIENCE_S};
-
-    memcpy(&name.sin_addr, host->address.ip + 12, 4);
-    talk->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)setsockopt(talk->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)setsockopt(talk->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    return talk->fd >= 0 && connect(talk->fd, (struct sockaddr *)&name, sizeof name) == 0;
-}
-
 static void
 collect_host(SimHost *host)
 {
     SimWorld *world = host->world;
     SimProcessState *process = sim_live_process(host);
     uint32_t count = sim_history_key_count(world->history);
-    Talk talk = {-1, g_byte_array_new(), 0};
+    SimTalk talk;
 
     g_free(process->finals);
     process->finals = g_new(uint32_t, count + 1);
     for (uint32_t key = 0; key < count; key++) {
         process->finals[key] = UNKNOWN;
     }
-    if (!connect_to(host, &talk) || !read_keys(host, &talk)) {
+    if (!sim_talk_to(&talk, host) || !read_keys(host, &talk)) {
         sim_story_addf(world->story, SIM_LINE_FAILED, world->now_ns,
                        "%s did not say what it holds at the end", host->spec->name);
     }
-    if (talk.fd >= 0) {
-        (void)close(talk.fd);
-    }
-    g_byte_array_unref(talk.in);
+    sim_talk_end(&talk);
 }
 
 /* Primaries first: a replica that is asked later has what its primary had. */
@@ -194,6 +126,7 @@ sim_live_collect(SimWorld *world)
 {
     world->live->finals_count = sim_history_key_count(world->history);
     g_usleep(QUIET_US);
+    sim_live_compare_nodes(world);
     for (unsigned replicas = 0; replicas < 2; replicas++) {
         for (uint32_t i = 0; i < world->host_count; i++) {
             SimHost *host = &world->hosts[i];

@@ -103,6 +103,9 @@ void sim_live_cut_sockets(SimWorld *world);
 /* Clients whose connections were refused at once hear of it. */
 void sim_live_tell_refused(SimWorld *world);
 
+/* live_nodes.c: what is wrong goes to the story, and breaks the world. */
+void sim_live_compare_nodes(SimWorld *world);
+
 /* live_limits.c */
 bool sim_live_check_limits(SimLive *live, bool skip);
 
