@@ -229,6 +229,29 @@ test_settings_keep_texts(void)
     T_STR_EQ(settings.requirepass, "");
 }
 
+/* What the table calls fixed is what a running node refuses to change, and nothing else. */
+static void
+test_settings_are_fixed_as_told(void)
+{
+    const ConfigSetting *setting = NULL;
+
+    for (size_t i = 0; (setting = config_setting_at(i)) != NULL; i++) {
+        OrrSettings now = orr_settings_default();
+        OrrSettings next = now;
+        int64_t value = config_setting_get(setting, &now);
+        int64_t other = value == setting->max ? setting->min : setting->max;
+
+        if (setting->type == CONFIG_SETTING_TEXT) {
+            other = (int64_t)(intptr_t)g_intern_static_string("other");
+        }
+        config_setting_apply(setting, other, &next);
+        if (orr_settings_may_become(&now, &next) == setting->fixed) {
+            fprintf(stderr, "%s\n", setting->name);
+        }
+        T_EQ(orr_settings_may_become(&now, &next), !setting->fixed);
+    }
+}
+
 /* No setting of the struct is without a name: changing any byte of it is seen by some row. */
 static void
 test_settings_are_all_named(void)
@@ -348,6 +371,7 @@ static const Test tests[] = {
     TEST(test_setting_rows_fit_the_struct),
     TEST(test_settings_read_redis_forms),
     TEST(test_settings_keep_texts),
+    TEST(test_settings_are_fixed_as_told),
     TEST(test_settings_are_all_named),
     TEST(test_nearest_word),
     TEST(test_tree_knows_places),

@@ -3,6 +3,7 @@
 
 #include "node/meter.h"
 #include "node/pubsub.h"
+#include "node/session.h"
 #include "node/transaction.h"
 
 OrrClient *
@@ -63,6 +64,8 @@ orr_node_on_client_link(OrrNode *node, const OrrEvent *event)
     client->parser = orr_request_parser_new(&limits);
     client->protocol = 2;
     client->since = client->active_at = node->now.mono_ns;
+    orr_session_begin(node, client);
+    orr_client_idle_begin(node);
     node->statistics.connections_received++;
     g_hash_table_insert(node->clients, &client->id, client);
     return ORR_OK;
@@ -160,7 +163,12 @@ run_commands(OrrNode *node, OrrClient *client, OrrBytes bytes, OrrStatus *status
         if (node->life == ORR_LIFE_UP) {
             orr_pipeline_fetch(node->pipeline, node->keyspace, node->context.slotmap);
         }
+        bool stranger = !client->authenticated;
+
         used += run_pipeline(node, client);
+        if (*status == ORR_MALFORMED && stranger && client->authenticated) {
+            *status = ORR_OK; /* what was too long for a stranger is read once more */
+        }
     }
     return used;
 }
@@ -229,7 +237,7 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         return ORR_OK;
     }
     g_byte_array_append(client->input, bytes.data, (guint)bytes.size);
-    if (client->input->len > ORR_CLIENT_INPUT_MAX && !orr_client_reads(client)) {
+    if (client->input->len > node->config.settings.input_max && !orr_client_reads(client)) {
         orr_client_kill(node, client, out);
         return ORR_FULL;
     }

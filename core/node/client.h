@@ -5,6 +5,7 @@
  *     client_route.c  may it run here: MOVED, ASK, TRYAGAIN, CROSSSLOT, CLUSTERDOWN
  *     client_later.c  answers that come later, and commands that are tried again
  *     client_wait.c   clients that wait: WAIT, CLIENT PAUSE
+ *     client_idle.c   clients that are silent for too long
  *     client_later.c  answers that come later, and commands that are tried again
  */
 #ifndef ORR_NODE_CLIENT_H
@@ -12,7 +13,6 @@
 
 #include "node/internal.h"
 
-#define ORR_CLIENT_INPUT_MAX (8u << 20)    /* bytes waiting to be understood */
 #define ORR_CLIENT_ANSWER_MAX (256u << 10) /* bytes, after which the next command waits */
 
 /* What a client waits for. It reads no further commands meanwhile. */
@@ -122,6 +122,10 @@ bool orr_route_slot(OrrNode *node, const OrrCommandContext *context, bool asking
                     uint16_t slot);
 /* True if data may be written now; otherwise the client is told why not. */
 bool orr_route_may_write(OrrNode *node, uint32_t flags);
+
+/* client_idle.c */
+/* A client more, which may be idle one day; also when `timeout` changed. */
+void orr_client_idle_begin(OrrNode *node);
 
 /* client_wait.c */
 /* From now on the client waits; it is in node->waiting. */

@@ -110,13 +110,24 @@ must_wait(OrrNode *node, const OrrCommandContext *context, uint16_t slot)
     return true;
 }
 
+/* Without a majority what is read may be old: somebody said that this is better than nothing.
+ */
+static bool
+may_read_old(const OrrNode *node, uint32_t flags)
+{
+    return node->config.settings.reads_when_down && node->fence == ORR_FENCE_NO_LEASE &&
+           (flags & ORR_COMMAND_READONLY) != 0 && (flags & ORR_COMMAND_WRITE) == 0;
+}
+
 /* The slot is this shard's, and this node is its primary. */
 static bool
 may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotView *slot,
                  uint16_t number)
 {
-    if (node->fence != ORR_FENCE_NONE) {
-        reply_fenced(node, orr_transaction_flags(context->client, context->command));
+    uint32_t flags = orr_transaction_flags(context->client, context->command);
+
+    if (node->fence != ORR_FENCE_NONE && !may_read_old(node, flags)) {
+        reply_fenced(node, flags);
         return false;
     }
     if (must_wait(node, context, number)) {
@@ -171,7 +182,8 @@ orr_route_slot(OrrNode *node, const OrrCommandContext *context, bool asking, uin
         orr_reply_error(node->reply, "CLUSTERDOWN Hash slot not served");
         return false;
     }
-    if (node->config.settings.require_full_coverage && !node->cluster_ok) {
+    if (node->config.settings.require_full_coverage && !node->cluster_ok &&
+        !(reads && node->config.settings.reads_when_down)) {
         orr_reply_error(node->reply, "CLUSTERDOWN The cluster is down");
         return false;
     }

@@ -43,6 +43,7 @@ orr_node_on_settings(OrrNode *node, const OrrSettings *settings, OrrEffects *out
     }
     node->config.settings = *settings;
     node->change++;
+    orr_client_idle_begin(node);
     orr_node_trace(node, ORR_TRACE_ADMIN, NULL, "other settings", out);
     return ORR_OK;
 }
@@ -72,8 +73,8 @@ static const OrrCommand SUBCOMMANDS[] = {
     ROW("resetstat", 2, 0, NULL, run_resetstat, "Counts from 0 again."),
     ROW("rewrite", 2, ORR_COMMAND_NO_MULTI, NULL, ask_host,
         "Writes the present settings to the file."),
-    ROW("set", -4, ORR_COMMAND_NO_MULTI, "<directive> <value>", ask_host,
-        "Changes settings, all of them or none."),
+    ROW("set", -4, ORR_COMMAND_NO_MULTI | ORR_COMMAND_SKIP_MONITOR | ORR_COMMAND_SKIP_SLOWLOG,
+        "<directive> <value>", ask_host, "Changes settings, all of them or none."),
     ORR_COMMAND_HELP_ROW("config", ORR_COMMAND_LOADING | ORR_COMMAND_STALE),
     ORR_COMMANDS_END,
 };

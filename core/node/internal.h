@@ -174,6 +174,7 @@ struct OrrNode {
     uint32_t parked;     /* clients that may wait for a key, at least: client_later.c */
     bool parked_may_go;
     OrrReply *reply;
+    OrrTime idle_at;           /* the next look for clients that are silent */
     OrrPipeline *pipeline;     /* of the client whose commands are being run */
     struct OrrClient *running; /* whose commands run just now, or NULL */
     OrrTime clients_paused_until;
@@ -352,6 +353,7 @@ void orr_node_measure_rates(OrrNode *node);
 OrrStatus orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 OrrStatus orr_node_on_client_link(OrrNode *node, const OrrEvent *event);
 void orr_node_clients_time(OrrNode *node, OrrEffects *out);
+void orr_node_idle_time(OrrNode *node, OrrEffects *out);
 /* ORR_REFUSED: this client does not wait for a host. */
 OrrStatus orr_node_on_answer(OrrNode *node, const OrrEvent *event, OrrEffects *out);
 OrrStatus orr_node_on_settings(OrrNode *node, const OrrSettings *settings, OrrEffects *out);

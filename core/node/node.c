@@ -52,6 +52,7 @@ orr_node_new(const OrrNodeConfig *config)
     node->housekeeping_at = ORR_NEVER;
     node->config_at = ORR_NEVER;
     node->sync_at = ORR_NEVER;
+    node->idle_at = ORR_NEVER;
     node->evict_at = ORR_NEVER;
     return node;
 }
@@ -529,6 +530,7 @@ on_time(OrrNode *node, OrrEffects *out)
     orr_node_role_time(node, out);
     orr_node_data_time(node, out);
     orr_node_clients_time(node, out);
+    orr_node_idle_time(node, out);
 }
 
 static void
@@ -686,6 +688,7 @@ orr_node_deadline(const OrrNode *node)
         deadline = MIN(deadline, orr_election_deadline(node->election));
         deadline = MIN(deadline, orr_node_data_deadline(node));
         deadline = MIN(deadline, orr_node_clients_deadline(node));
+        deadline = MIN(deadline, node->idle_at);
         deadline = MIN(deadline, orr_node_moves_deadline(node));
         deadline = MIN(deadline, orr_node_later_deadline(node));
         deadline = MIN(deadline, orr_node_role_deadline((OrrNode *)(uintptr_t)node));

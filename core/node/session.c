@@ -1,5 +1,6 @@
 #include "node/session.h"
 
+#include "base/sha256.h"
 #include "node/pubsub.h"
 #include "node/transaction.h"
 
@@ -14,7 +15,7 @@ orr_session_reset(OrrNode *node, OrrClient *client)
     client->monitor = false;
     client->no_evict = false;
     client->reply_mode = ORR_REPLY_ON;
-    client->authenticated = false;
+    orr_session_begin(node, client);
     client->protocol = 2;
     g_clear_pointer(&client->name, g_free);
 }
@@ -45,46 +46,80 @@ orr_session_set_name(OrrCommandContext *context, OrrBytes name)
     return true;
 }
 
+static bool
+has_password(const OrrNode *node)
+{
+    return node->config.settings.requirepass[0] != '\0';
+}
+
 bool
 orr_session_has_password(const OrrCommandContext *context)
 {
-    return orr_command_node(context)->config.settings.requirepass[0] != '\0';
+    return has_password(orr_command_node(context));
 }
 
-/* Takes as long for a wrong password as for a right one of the same size. */
-static bool
-is_password(const char *secret, OrrBytes text)
+static void
+set_limits(const OrrNode *node, OrrClient *client)
 {
-    size_t size = strlen(secret);
-    unsigned different = size != text.size;
+    OrrRequestLimits limits = orr_request_limits_default();
 
-    for (size_t i = 0; i < text.size; i++) {
-        different |= (uint8_t)secret[size == 0 ? 0 : i % size] ^ text.data[i];
+    limits.bulk_max = MIN(limits.bulk_max, node->config.settings.bulk_max);
+    if (!client->authenticated) {
+        limits.args_max = ORR_STRANGER_ARGS_MAX;
+        limits.bulk_max = MIN(limits.bulk_max, ORR_STRANGER_BULK_MAX);
+        limits.stranger = true;
     }
-    return different == 0;
+    orr_request_parser_limit(client->parser, &limits);
+}
+
+void
+orr_session_begin(const OrrNode *node, OrrClient *client)
+{
+    client->authenticated = !has_password(node);
+    set_limits(node, client);
+}
+
+/* All bytes are compared, so the time says nothing of the password, not even its length. */
+static bool
+is_password(const OrrNode *node, OrrBytes password)
+{
+    uint8_t said[ORR_SECRET_SIZE] = {0};
+    uint8_t right[ORR_SECRET_SIZE] = {0};
+    const char *text = node->config.settings.requirepass;
+
+    if (password.size >= sizeof said || memchr(password.data, '\0', password.size) != NULL) {
+        return false; /* no setting is like that */
+    }
+    memcpy(said, password.data, password.size);
+    memcpy(right, text, strnlen(text, sizeof right));
+    return orr_equal_secret(said, right, sizeof said);
 }
 
 bool
 orr_session_login(OrrCommandContext *context, OrrBytes user, OrrBytes password)
 {
     OrrNode *node = orr_command_node(context);
+    OrrClient *client = orr_command_client(context);
+    bool known = orr_bytes_equal(user, orr_bytes_of_string("default"));
 
-    if (orr_bytes_equal(user, orr_bytes_of_string("default")) &&
-        (!orr_session_has_password(context) ||
-         is_password(node->config.settings.requirepass, password))) {
-        orr_command_client(context)->authenticated = true;
-        return true;
+    if (!known || (has_password(node) && !is_password(node, password))) {
+        node->statistics.auth_failures++;
+        orr_reply_error(context->reply,
+                        "WRONGPASS invalid username-password pair or user is disabled.");
+        return false;
     }
-    node->statistics.auth_failures++;
-    orr_reply_error(context->reply,
-                    "WRONGPASS invalid username-password pair or user is disabled.");
-    return false;
+    client->authenticated = true; /* without a password, any will do */
+    set_limits(node, client);
+    return true;
 }
 
+/* Who was let in stays in when a password is set later, as in Redis. */
 bool
 orr_session_is_authenticated(const OrrCommandContext *context)
 {
-    return !orr_session_has_password(context) || orr_command_client(context)->authenticated;
+    const OrrClient *client = orr_command_client(context);
+
+    return client == NULL || client->authenticated || !has_password(orr_command_node(context));
 }
 
 bool

@@ -17,6 +17,9 @@ bool orr_session_is_printable(OrrBytes text);
 bool orr_session_login(OrrCommandContext *context, OrrBytes user, OrrBytes password);
 bool orr_session_has_password(const OrrCommandContext *context);
 bool orr_session_is_authenticated(const OrrCommandContext *context);
+/* A connection as it begins: known already where there is no password, otherwise with the
+ * limits of a stranger. */
+void orr_session_begin(const OrrNode *node, OrrClient *client);
 /* CLIENT REPLY: takes back what was answered from `at` on, if it is not wanted. */
 void orr_session_hold_reply(OrrNode *node, OrrClient *client, size_t at);
 /* True for a client of RESP2 that has subscriptions: it may do little else. Also false for

@@ -45,6 +45,13 @@ orr_request_parser_new(const OrrRequestLimits *limits)
 }
 
 void
+orr_request_parser_limit(OrrRequestParser *parser, const OrrRequestLimits *limits)
+{
+    g_return_if_fail(parser != NULL && limits != NULL);
+    parser->limits = *limits;
+}
+
+void
 orr_request_parser_free(OrrRequestParser *parser)
 {
     if (parser != NULL) {
@@ -198,7 +205,9 @@ read_count(OrrRequestParser *self, OrrBytes bytes, OrrRequest *request)
         break;
     }
     if (count > 0 && (uint64_t)count > self->limits.args_max) {
-        return fail(self, request, "Protocol error: invalid multibulk length");
+        return fail(self, request,
+                    self->limits.stranger ? "Protocol error: unauthenticated multibulk length"
+                                          : "Protocol error: invalid multibulk length");
     }
     self->missing = count > 0 ? (size_t)count : 0;
     self->offset = next;
@@ -245,7 +254,9 @@ read_bulk_size(OrrRequestParser *self, OrrBytes bytes, OrrRequest *request)
         return expected_dollar(self, bytes.data[self->offset], request);
     }
     if (size < 0 || (uint64_t)size > self->limits.bulk_max) {
-        return fail(self, request, "Protocol error: invalid bulk length");
+        return fail(self, request,
+                    self->limits.stranger ? "Protocol error: unauthenticated bulk length"
+                                          : "Protocol error: invalid bulk length");
     }
     self->bulk = (size_t)size;
     self->offset = next;

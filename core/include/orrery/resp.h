@@ -22,7 +22,11 @@ ORR_BEGIN_DECLS
 typedef struct OrrRequestLimits {
     size_t args_max; /* words of a command; Redis: 1024 * 1024 */
     size_t bulk_max; /* bytes of one word */
+    bool stranger;   /* of a client that has not said its password: the error says so */
 } OrrRequestLimits;
+
+#define ORR_STRANGER_ARGS_MAX 10u         /* of a client that has not said its password */
+#define ORR_STRANGER_BULK_MAX (16u << 10) /* bytes; as Redis */
 
 /* Redis's own limits, with bulk_max at ORR_VALUE_SIZE_MAX of record.h and some. */
 ORR_API OrrRequestLimits orr_request_limits_default(void);
@@ -38,6 +42,8 @@ typedef struct OrrRequestParser OrrRequestParser;
 
 ORR_API OrrRequestParser *orr_request_parser_new(const OrrRequestLimits *limits);
 ORR_API void orr_request_parser_free(OrrRequestParser *parser);
+/* Other limits from the next command on. */
+ORR_API void orr_request_parser_limit(OrrRequestParser *parser, const OrrRequestLimits *limits);
 /* Forgets a half-read command: for a new connection. */
 ORR_API void orr_request_parser_reset(OrrRequestParser *parser);
 
