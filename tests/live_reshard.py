@@ -295,7 +295,8 @@ def form():
 
 def quiet_since(loads, text, since):
     told = [error for load in loads for error in load.client.errors]
-    check(len(told) == since, f"{text}: no client saw an error", told[since:][:5])
+    check(len(told) == since, f"{text}: no client saw an error",
+          (told[since:][:5], f"of {len(told) - since}, ports from {PORT}, wall {time.time():.2f}"))
     return len(told)
 
 
@@ -359,6 +360,9 @@ def interrupted():
     ask(other, "CLUSTER", "SETSLOT", slot, "IMPORTING", node_id(owner))
     ask(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", node_id(other))
     ask(owner, "MIGRATE", "127.0.0.1", other, "", 0, 5000, "KEYS", *["{open}%d" % i for i in range(10)])
+    found = [client.run("{open}", "GET", "{open}%d" % i) for i in range(30)]
+    check(found == [b"v%d" % i for i in range(30)] and client.told["ASK"] >= 10 and not client.errors,
+          "half moved, every key is found, by ASK where it has gone", (found, client.told))
     code, text = cluster("fix", f"127.0.0.1:{PORT + 1}", "--cluster-yes")
     check(code == 0, "fix of a move that was interrupted", text)
     expect_whole("after fix")
@@ -494,7 +498,7 @@ def main():
           (lost[:5], [load.dead for load in loads]))
     told = {code: sum(load.client.told[code] for load in loads) for code in loads[0].client.told}
     note(f"(clients were told {told})")
-    check(told["ASK"] > 0 and told["MOVED"] > 0, "and the moves did meet the clients", told)
+    check(told["MOVED"] > 0, "and the moves did meet the clients", told)
     large_value()
     imports()
 
@@ -510,7 +514,8 @@ finally:
         for name in sorted(os.listdir(WORK)):
             if name.endswith(".log"):
                 print("----", name)
-                subprocess.run(["tail", "-15", f"{WORK}/{name}"], check=False)
+                subprocess.run(["grep", "-vE", "event=(admin|slots-lost|frame-refused|member-added)",
+                                f"{WORK}/{name}"], check=False)
     shutil.rmtree(WORK, ignore_errors=True)
     note(f"{len(failures)} failed")
 sys.exit(1 if failures else 0)

@@ -256,6 +256,9 @@ move_to_shard(OrrMembers *members, OrrMember *member, OrrShard *shard)
     if (shard != NULL && shard != member->shard) {
         orr_members_leave_shard(members, member);
         orr_members_join_shard(members, member, shard);
+        /* what was granted it, it was granted as primary of the shard that it has left */
+        member->probe.granted_until = 0;
+        member->probe.promised = 0;
     }
 }
 
