@@ -121,6 +121,22 @@ box_wipe(Box *box, size_t index, bool keep_state)
     drop_files(&box->nodes[index], keep_state);
 }
 
+void
+box_drop_file(Box *box, size_t index, OrrFileKind kind)
+{
+    GPtrArray *files = box->nodes[index].files;
+
+    for (guint i = files->len; i-- > 0;) {
+        BoxFile *file = g_ptr_array_index(files, i);
+
+        if (file->kind == kind) {
+            g_byte_array_unref(file->bytes);
+            g_free(file);
+            g_ptr_array_remove_index(files, i);
+        }
+    }
+}
+
 static void
 free_event(gpointer data)
 {

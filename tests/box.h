@@ -56,6 +56,8 @@ void box_boot_all(Box *box);
 void box_run(Box *box, OrrTime duration_ns);
 void box_kill(Box *box, size_t index);
 void box_wipe(Box *box, size_t index, bool keep_state);
+/* As if this kind of file had never been written. */
+void box_drop_file(Box *box, size_t index, OrrFileKind kind);
 void box_cut(Box *box, size_t from, size_t to, bool both);
 void box_heal(Box *box);
 void box_resume(Box *box, size_t index);

@@ -305,6 +305,86 @@ test_reports_expire(void)
     box_free(box);
 }
 
+static void
+report_silence(Box *box, size_t accuser, size_t to, size_t accused, OrrSuspicion suspicion)
+{
+    OrrMessage message = {.type = ORR_MESSAGE_REPORT};
+    OrrMemberView view = {.id = ORR_ID_NONE};
+
+    for (size_t i = 0; orr_node_member(box->nodes[to].node, i, &view) == ORR_OK; i++) {
+        if (orr_id_equal(&view.id, &box->nodes[accused].config.id)) {
+            break;
+        }
+    }
+    message.report.accused = view.id;
+    message.report.incarnation = view.incarnation;
+    message.report.suspicion = suspicion;
+    T_EQ(inject(box, accuser, to, &message), ORR_OK);
+}
+
+/* The datagram that takes a suspicion back may be lost: it is told again, or the report would
+ * make a majority with the next one about a node that has been well for long. */
+static void
+test_a_lost_withdrawal_is_told_again(void)
+{
+    Box *box = formed(5, 0, 0);
+
+    for (size_t i = 0; i < box->count; i++) {
+        box->cut[1][i] = i == 4; /* only the second node cannot reach the fifth */
+    }
+    box_run(box, N + N / 4);
+    T_TRUE(box_traced(box, " 2 suspected 5"));
+    memset(box->cut, 0, sizeof box->cut);
+    while (box_trace_count(box, " 2 trusted 5") == 0 && box->now_ns < 10 * N) {
+        for (size_t i = 0; i < box->count; i++) {
+            box->cut[1][i] = 1; /* whatever it says now is lost, but it hears the answers */
+        }
+        box->cut[1][4] = 0;
+        box_run(box, ORR_NS_PER_MS);
+    }
+    T_TRUE(box_traced(box, " 2 trusted 5"));
+    memset(box->cut, 0, sizeof box->cut);
+    box_run(box, N / 2);
+    report_silence(box, 2, 0, 4, ORR_SUSPICION_SILENT);
+    report_silence(box, 3, 0, 4, ORR_SUSPICION_SILENT);
+    T_EQ(box_view(box, 0).failed_count, 0);
+    box_free(box);
+}
+
+/* Twins of one epoch that are both dead cannot settle it. The others agree all the same,
+ * whichever they heard of first. */
+static void
+test_third_parties_agree_on_dead_twins(void)
+{
+    Box *box = formed(3, 2, 0);
+    uint8_t facts[2][ORR_FACT_SIZE_MAX];
+    size_t sizes[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        OrrFact fact = {.kind = ORR_FACT_SHARD};
+
+        fact.shard.shard = box->nodes[0].config.shard;
+        fact.shard.primary = box->nodes[i == 0 ? 3 : 6].config.id;
+        fact.shard.epoch = 9;
+        fact.shard.start_offset = 100 + i;
+        sizes[i] = orr_fact_encode(&fact, facts[i], sizeof facts[i]);
+    }
+    for (size_t i = 0; i < box->count; i++) {
+        for (size_t k = 0; k < box->count; k++) {
+            box->cut[i][k] = 1; /* they hear of it from the test only */
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        OrrMessage message = {.type = ORR_MESSAGE_RECORDS};
+        size_t which = i % 2 == i / 2;
+
+        message.facts = orr_bytes(facts[which], sizes[which]);
+        T_EQ(inject(box, 4, 1 + i / 2, &message), ORR_OK);
+    }
+    T_TRUE(box_view(box, 1).members_digest == box_view(box, 2).members_digest);
+    box_free(box);
+}
+
 /* Who stood still for ten timeouts blames nobody for it, whatever it is told first. */
 static void
 test_a_paused_node_accuses_nobody(void)
@@ -535,6 +615,8 @@ static const Test TESTS[] = {
     TEST(test_own_vote_waits_for_the_lease),
     TEST(test_one_accuser_counts_once),
     TEST(test_reports_expire),
+    TEST(test_a_lost_withdrawal_is_told_again),
+    TEST(test_third_parties_agree_on_dead_twins),
     TEST(test_a_paused_node_accuses_nobody),
     TEST(test_a_paused_owner_does_not_serve_on_waking),
     TEST(test_one_refusal_is_no_dead_process),

@@ -163,6 +163,48 @@ test_two_candidates_do_not_hold_each_other_up(void)
     box_free(box);
 }
 
+/* Two of five voters restart with what they knew of the cluster when it had three, and find
+ * only each other: two of three they would be, two of five they are. */
+static void
+test_voters_that_were_more_are_remembered(void)
+{
+    Box *box = formed(5, 1, ORR_VOTERS_PRIMARIES);
+
+    part(box, 1u << 0 | 1u << 1);
+    for (size_t i = 0; i < 2; i++) {
+        box_kill(box, i);
+        box_drop_file(box, i, ORR_FILE_CONFIG);
+        box_boot(box, i);
+    }
+    for (int i = 0; i < 100; i++) {
+        box_run(box, N / 20);
+        T_TRUE(box_owner(box, 0) != 0 && box_owner(box, 0) != -2);
+    }
+    T_EQ(box_owner(box, 0), 5);
+    box_free(box);
+}
+
+/* Who was all alone with a part of the slots, and well, is so again after a restart. */
+static void
+test_alone_with_a_part_of_the_slots(void)
+{
+    OrrSettings settings = orr_settings_default();
+    Box *box;
+
+    settings.node_timeout_ns = N;
+    box = box_new(1, 0, &settings);
+    box->nodes[0].config.cluster = ORR_ID_NONE;
+    ((OrrSlotRange *)(uintptr_t)box->nodes[0].config.slots)->last = 99;
+    box_boot(box, 0);
+    box_run(box, 2 * N);
+    T_EQ(box_owner(box, 0), 0);
+    box_kill(box, 0);
+    box_boot(box, 0);
+    box_run(box, N / 10);
+    T_EQ(box_owner(box, 0), 0);
+    box_free(box);
+}
+
 static const Test TESTS[] = {
     TEST(test_a_voter_falls_in_with_the_old_primary),
     TEST(test_a_voter_of_two_winners_hears_of_neither),
@@ -170,6 +212,8 @@ static const Test TESTS[] = {
     TEST(test_a_winner_that_restarts_is_not_sure_yet),
     TEST(test_a_claim_that_is_stored_late_is_dropped),
     TEST(test_two_candidates_do_not_hold_each_other_up),
+    TEST(test_voters_that_were_more_are_remembered),
+    TEST(test_alone_with_a_part_of_the_slots),
 };
 
 T_MAIN("voters", TESTS)

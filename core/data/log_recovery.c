@@ -38,11 +38,7 @@ find_file(const Recovery *self, OrrFileKind kind, uint32_t generation)
 static void
 apply_record(Recovery *self, OrrRecord *record)
 {
-    bool is_field =
-        record->kind == ORR_RECORD_HASH_FIELD || record->kind == ORR_RECORD_DELETE_FIELD;
-    bool by_field = self->hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
-
-    record->slot = orr_slot_of_key(is_field && by_field ? record->field : record->key);
+    orr_record_set_slot(record, self->hash_slot_by);
     (void)orr_keyspace_apply(self->keyspace, record); /* older than what is there: no matter */
     self->result->version = MAX(self->result->version, record->version);
 }

@@ -1,4 +1,5 @@
 #include <orrery/record.h>
+#include <orrery/slots.h>
 
 #include "data/crc32c.h"
 #include "wire/bytes.h"
@@ -194,4 +195,14 @@ orr_group_encode(OrrBytes records, OrrVersion version, int64_t wall_ms, uint8_t 
     orr_store_u32(buffer + 4,
                   orr_crc32c(0, orr_bytes(buffer + FRAME_SIZE, writer.used - FRAME_SIZE)));
     return writer.used;
+}
+
+void
+orr_record_set_slot(OrrRecord *record, OrrHashSlotBy hash_slot_by)
+{
+    bool field =
+        record->kind == ORR_RECORD_HASH_FIELD || record->kind == ORR_RECORD_DELETE_FIELD;
+    bool by_field = hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
+
+    record->slot = orr_slot_of_key(field && by_field ? record->field : record->key);
 }

@@ -123,16 +123,6 @@ note_offset(OrrReplication *self, OrrNow now, uint64_t primary_offset)
 
 /* Applying */
 
-static void
-set_slot(const OrrReplication *self, OrrRecord *record)
-{
-    bool field =
-        record->kind == ORR_RECORD_HASH_FIELD || record->kind == ORR_RECORD_DELETE_FIELD;
-    bool by_field = self->config.settings.hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
-
-    record->slot = orr_slot_of_key(field && by_field ? record->field : record->key);
-}
-
 static bool
 is_deletion(const OrrRecord *record)
 {
@@ -150,7 +140,7 @@ apply(OrrReplication *self, OrrKeyspace *keyspace, OrrBytes records)
 
     while (orr_record_next(&rest, &record) == ORR_OK) {
         if (!is_deletion(&record) || !ORR_PLANTED(&self->config.settings, DELETES_FORGOTTEN)) {
-            set_slot(self, &record);
+            orr_record_set_slot(&record, self->config.settings.hash_slot_by);
             (void)orr_keyspace_apply(keyspace, &record); /* stale or absent: as it should be */
         }
     }

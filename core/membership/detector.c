@@ -442,7 +442,7 @@ needs_watching(const OrrMember *peer)
 {
     return orr_member_counts(peer) &&
            (peer->probe.awaiting != 0 || peer->probe.refused_since != 0 ||
-            peer->probe.suspicion != ORR_SUSPICION_NONE);
+            peer->probe.suspicion != ORR_SUSPICION_NONE || peer->probe.withdrawals > 0);
 }
 
 /* All others have answered their last probe, and nothing is to be said of them. The doubtful

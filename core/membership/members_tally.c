@@ -260,7 +260,7 @@ orr_members_voters(const OrrMembers *members)
 uint32_t
 orr_members_majority(const OrrMembers *members)
 {
-    return members->voters / 2 + 1;
+    return MAX(members->voters, members->voters_once) / 2 + 1;
 }
 
 OrrMember *

@@ -332,6 +332,10 @@ suspicion_text(OrrSuspicion suspicion)
     return "unknown";
 }
 
+/* A withdrawal is a datagram, too: where one is lost, reports that nobody holds any more make a
+ * majority with the next one. So it is told a few times, as accusations are. */
+#define WITHDRAWALS 3u
+
 /* The only place where a suspicion of this node's own changes. */
 static void
 move(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrSuspicion to, OrrEffects *out)
@@ -344,6 +348,7 @@ move(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrSuspicion to, Or
     orr_members_set_suspicion(members, peer, to);
     orr_members_watch(members, peer);
     peer->probe.suspected_since = to == ORR_SUSPICION_NONE ? 0 : now_ns;
+    peer->probe.withdrawals = to == ORR_SUSPICION_NONE ? WITHDRAWALS : 0;
     trace.other = peer->id;
     if (to != ORR_SUSPICION_NONE) {
         orr_trace_set_text(&trace, orr_bytes_of_string(suspicion_text(to)));
@@ -388,6 +393,10 @@ orr_verdict_judge(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEff
             put_report(detector, now_ns, peer, &detector->context->members->self->id,
                        peer->incarnation, suspicion, out);
         }
+    }
+    if (probe->withdrawals > 0 && now_ns - probe->reported >= heartbeat / 2) {
+        probe->withdrawals--;
+        report(detector, now_ns, peer, out);
     }
     if (probe->awaiting != 0 && peer->state == ORR_MEMBER_ALIVE &&
         now_ns - probe->awaiting > heartbeat &&

@@ -97,6 +97,17 @@ orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out)
     orr_gossip_shout(node->context.gossip, &fact, out);
 }
 
+/* Two claims of one epoch that neither claimant settles: both may be dead. Everybody else takes
+ * the same one, so that they agree: that with the longer history, then the smaller id. */
+static bool
+is_preferred(const OrrShard *shard, const OrrShardRecord *record)
+{
+    if (record->start_offset != shard->start_offset) {
+        return record->start_offset > shard->start_offset;
+    }
+    return orr_id_compare(&record->primary, &shard->primary) < 0;
+}
+
 static void
 take_shard(OrrNode *node, const OrrShardRecord *record, OrrEffects *out)
 {
@@ -109,6 +120,9 @@ take_shard(OrrNode *node, const OrrShardRecord *record, OrrEffects *out)
     case ORR_MERGE_COLLISION:
         if (orr_id_equal(&record->shard, &own->id) && orr_node_is_primary(node)) {
             orr_node_on_collision(node, record, out);
+        } else if (is_preferred(orr_members_shard(context->members, &record->shard), record)) {
+            orr_members_set_primary(context->members, record);
+            orr_gossip_tell(context->gossip, &fact);
         }
         break;
     case ORR_MERGE_CHANGED:

@@ -120,6 +120,7 @@ struct OrrNode {
     OrrTime collision_until;
     bool claim_pending;
     OrrTime claim_until;   /* a claim stored later is dropped */
+    uint32_t voters_saved; /* how many voters the disk says there are; 0: nothing yet */
     size_t electors_saved; /* what the disk says of who elected it; election.h */
     bool handover_waiting; /* as replica: for the primary to pause */
     bool handover_ready;
@@ -248,6 +249,10 @@ void orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out);
 void orr_node_update_role(OrrNode *node, OrrEffects *out);
 void orr_node_update_fence(OrrNode *node, OrrEffects *out);
 OrrFence orr_node_fence_at(OrrNode *node, OrrTime now_ns);
+/* True while it knows only itself, but owns a part of the slots as one among others. */
+bool orr_node_is_part_of_more(const OrrNode *node);
+/* Of a claim that is known from a pulse only. */
+#define ORR_START_UNKNOWN UINT64_MAX
 void orr_node_on_won(void *owner, OrrNow now, uint64_t epoch, OrrTime until, OrrEffects *out);
 void orr_node_on_collision(OrrNode *node, const OrrShardRecord *record, OrrEffects *out);
 void orr_node_on_handover(OrrNode *node, OrrMember *peer, const OrrMessage *message,

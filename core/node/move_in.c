@@ -247,14 +247,13 @@ static OrrMoveVerdict
 take_record(OrrNode *node, OrrArrival *arrival, OrrRecord *record, unsigned flags,
             OrrEffects *out)
 {
-    bool by_field = node->config.settings.hash_slot_by == ORR_HASH_SLOT_BY_FIELD;
     bool field = record->kind == ORR_RECORD_HASH_FIELD;
     g_autoptr(GBytes) cell = NULL;
 
     if (!field && record->kind != ORR_RECORD_STRING) {
         return ORR_MOVE_LOST;
     }
-    record->slot = orr_slot_of_key(field && by_field ? record->field : record->key);
+    orr_record_set_slot(record, node->config.settings.hash_slot_by);
     cell = orr_cell_bytes(record->slot, record->key);
     if (g_hash_table_lookup(node->moves->staged, cell) != arrival &&
         !g_hash_table_contains(arrival->kept, cell)) {

@@ -13,6 +13,7 @@
 /* What is known of the others is written the more rarely the more there are. */
 #define CONFIG_PAUSE (100 * ORR_NS_PER_MS)
 #define INCARNATION_BLOCK UINT64_C(1000000)
+#define VOTERS_FEW 64u
 #define ORR_PROMISES_MAX 256u /* on disk; of more at once a restart forgets the rest */
 
 OrrNode *
@@ -275,6 +276,8 @@ restore_bonds(OrrNode *node, const OrrSavedState *saved)
     while (electors.size >= ORR_ID_SIZE) {
         voters[count++] = take_id(&electors);
     }
+    node->voters_saved = saved->voters;
+    node->context.members->voters_once = saved->voters;
     orr_detector_elected(node->detector, node->now.mono_ns, voters, count);
     node->electors_saved = count;
 }
@@ -478,6 +481,46 @@ orr_node_set_clock(OrrNode *node, OrrEffects *out)
     }
 }
 
+/* True when all who voted before the restart are known again, or known to vote no more: a shard
+ * without slots, a member that was forgotten. That somebody else knows no more than this node
+ * proves nothing: it may have restarted, too. */
+static bool
+knows_as_many(const OrrMembers *members)
+{
+    size_t known = 0;
+
+    if (members->settings->voters == ORR_VOTERS_ALL) {
+        return members->count >= members->voters_once; /* with the forgotten */
+    }
+    for (size_t i = 0; i < members->shard_count && known < members->voters_once; i++) {
+        known += members->shards[i]->epoch > 0;
+    }
+    return known >= members->voters_once;
+}
+
+/* How many voters there are is kept, so that a restart with an older list of them does not take
+ * a few for the majority. More of them goes to disk at once where that is cheap; fewer only
+ * when this node knows what the others know. */
+static void
+save_voters(OrrNode *node, bool in_time, OrrEffects *out)
+{
+    OrrMembers *members = node->context.members;
+    uint32_t voters = orr_members_voters(members);
+    bool more = voters > node->voters_saved && (in_time || voters <= VOTERS_FEW);
+    bool fewer = voters < node->voters_saved && in_time && members->voters_once == 0 &&
+                 orr_detector_synced(node->detector);
+
+    if (members->voters_once > 0 && knows_as_many(members)) {
+        members->voters_once = 0;
+        members->voters_change++;
+    }
+    if ((more || fewer) && voters > 0 && !(voters == 1 && orr_node_is_part_of_more(node))) {
+        node->voters_saved = voters;
+        orr_persist_voters(node->persist, voters);
+        (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
+    }
+}
+
 static void
 keep_house(OrrNode *node, OrrEffects *out)
 {
@@ -493,6 +536,7 @@ keep_house(OrrNode *node, OrrEffects *out)
         node->epoch_saving = node->epoch_saved;
     }
     orr_node_set_clock(node, out);
+    save_voters(node, true, out);
     (void)orr_members_purge(node->context.members, now_ns);
     meet_again(node, out);
     orr_node_drain_time(node, out);
@@ -610,6 +654,7 @@ settle(OrrNode *node, OrrEffects *out)
     orr_node_moves_settle(node, out);
     orr_node_later_settle(node, out);
     forget_electors(node, out);
+    save_voters(node, false, out);
     save_epoch(node, out);
     orr_node_flush_data(node, out);
 }

@@ -144,7 +144,8 @@ on_pulse(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessag
     }
     if (peer->shard == self->shard && (pulse->flags & ORR_PULSE_PRIMARY) != 0 &&
         orr_node_is_primary(node) && pulse->shard_epoch == self->shard->epoch) {
-        OrrShardRecord twin = {self->shard->id, peer->id, pulse->shard_epoch, 0};
+        OrrShardRecord twin = {self->shard->id, peer->id, pulse->shard_epoch,
+                               ORR_START_UNKNOWN};
 
         orr_node_on_collision(node, &twin, out);
     }

@@ -65,11 +65,14 @@ fuller_mate(const OrrNode *node)
 
 /* A cluster of which this node owns but a part: the others will come. Until then it cannot know
  * who has a vote, and would take itself for the majority. */
-static bool
-is_part_of_more(const OrrNode *node)
+bool
+orr_node_is_part_of_more(const OrrNode *node)
 {
     uint32_t slots = orr_node_self(node)->shard->slot_count;
 
+    if (node->voters_saved == 1) {
+        return false; /* it was all alone when it was well */
+    }
     return (node->context.rebooted || !orr_id_is_none(&node->config.cluster)) && slots > 0 &&
            slots < ORR_SLOT_COUNT;
 }
@@ -86,12 +89,12 @@ has_compared(OrrNode *node, OrrTime now_ns)
         fuller_mate(node) != NULL) {
         return false; /* it will say so itself, and be handed the shard */
     }
-    if (node->meet_count == 0 && orr_node_is_alone(node) && !is_part_of_more(node)) {
+    if (node->meet_count == 0 && orr_node_is_alone(node) && !orr_node_is_part_of_more(node)) {
         node->ready = true;
     } else if (orr_detector_synced(node->detector) && mates_have_spoken(node)) {
         node->ready = true;
     } else if (now_ns - node->context.boot_ns >= node->config.settings.node_timeout_ns &&
-               !(orr_node_is_alone(node) && is_part_of_more(node))) {
+               !(orr_node_is_alone(node) && orr_node_is_part_of_more(node))) {
         node->ready = true;
     }
     return node->ready;
@@ -300,6 +303,9 @@ orr_node_on_collision(OrrNode *node, const OrrShardRecord *record, OrrEffects *o
     if (!ORR_PLANTED(&node->config.settings, EQUAL_EPOCH_BY_ID) &&
         node->context.offset != twin->offset) {
         insists = node->context.offset > twin->offset;
+    }
+    if (!insists && record->start_offset == ORR_START_UNKNOWN) {
+        return; /* its claim itself, which comes as a fact, says where its history begins */
     }
     trace.other = record->primary;
     orr_trace_set_text(&trace, orr_bytes_of_string(insists ? "insists" : "yields"));

@@ -100,6 +100,16 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
 
 /* Cluster state */
 
+/* One that has just booted, and hears from the others, does not know all of them yet: that a
+ * slot has no owner says nothing before a node timeout is over. */
+static bool
+is_still_learning(const OrrNode *node)
+{
+    return !node->cluster_state_traced && node->slots_uncovered > 0 &&
+           !orr_node_is_alone(node) &&
+           node->now.mono_ns - node->context.boot_ns < node->config.settings.node_timeout_ns;
+}
+
 void
 orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
 {
@@ -112,7 +122,7 @@ orr_node_update_cluster_state(OrrNode *node, OrrEffects *out)
         orr_slotmap_uncovered(node->context.slotmap) + members->slots_unserved;
     ok = majority &&
          (node->slots_uncovered == 0 || !node->config.settings.require_full_coverage);
-    if (node->slots_uncovered == ORR_SLOT_COUNT) {
+    if (node->slots_uncovered == ORR_SLOT_COUNT || is_still_learning(node)) {
         ok = false;
     }
     if (ok == node->cluster_ok && node->cluster_state_traced) {

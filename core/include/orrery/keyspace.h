@@ -58,7 +58,7 @@ typedef struct OrrValue {
 ORR_API OrrKeyspace *orr_keyspace_new(uint64_t seed);
 ORR_API void orr_keyspace_free(OrrKeyspace *keyspace);
 
-/* Applies one write. Its slot must be set (orr_record_set_slot(), slots.h), except for FLUSH.
+/* Applies one write. Its slot must be set (orr_record_set_slot(), record.h), except for FLUSH.
  * Newer means a greater version than what the key (for a field: the field, and any deletion of
  * the whole key) has. Parts of the record may be lent from this very keyspace.
  *

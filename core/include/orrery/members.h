@@ -53,6 +53,7 @@ typedef struct OrrProbe {
     OrrTime refused_last; /* when it refused last */
     OrrTime suspected_since; /* 0: not suspected by this node */
     OrrTime reported;        /* when the suspicion was last told */
+    uint8_t withdrawals;     /* how often it is still to be told that there is none any more */
     OrrTime slow_since;      /* 0: not slow */
     OrrTime fast_since;      /* once slow: since when it answers in time again; 0: does not */
     OrrTime doubted;         /* when others said that it does not answer; 0: never */
@@ -113,6 +114,7 @@ typedef struct OrrMembers {
     uint64_t digest;                      /* of the buckets */
     uint64_t change;         /* grows with every change of a record, and of shard->slot_count */
     uint32_t voters;         /* failed ones included */
+    uint32_t voters_once;    /* before a restart, until it is known what became of them */
     uint32_t voters_there;   /* of them alive and, to this node, neither silent nor dead */
     uint32_t counting;       /* members not forgotten */
     uint32_t failed;         /* of them */

@@ -15,7 +15,7 @@
 #ifndef ORRERY_RECORD_H
 #define ORRERY_RECORD_H
 
-#include <orrery/types.h>
+#include <orrery/settings.h>
 
 ORR_BEGIN_DECLS
 
@@ -42,8 +42,9 @@ typedef uint64_t OrrVersion;
 #define ORR_EXPIRE_NEVER INT64_C(0)
 #define ORR_KEY_SIZE_MAX (512u << 10) /* bytes */
 #define ORR_VALUE_SIZE_MAX (3u << 20) /* bytes: a record fits one data frame */
-#define ORR_GROUP_SIZE_MAX (ORR_VALUE_SIZE_MAX + (64u << 10)) /* bytes of records in a group   \
-                                                               */
+#define ORR_GROUP_SIZE_MAX                                                                     \
+    (ORR_VALUE_SIZE_MAX + (64u << 10)) /* bytes of records in a group                          \
+                                        */
 
 typedef struct OrrRecord {
     OrrRecordKind kind;
@@ -83,6 +84,10 @@ ORR_API ORR_MUST_USE OrrStatus orr_record_next(OrrBytes *rest, OrrRecord *record
 ORR_API size_t orr_group_size(size_t records_size);
 ORR_API size_t orr_group_encode(OrrBytes records, OrrVersion version, int64_t wall_ms,
                                 uint8_t *buffer);
+
+/* Sets the slot from the key; or, where hashes lie by field and the record is of a field, from
+ * the field (slots.h). A decoded record has none yet. */
+ORR_API void orr_record_set_slot(OrrRecord *record, OrrHashSlotBy hash_slot_by);
 
 ORR_END_DECLS
 
