@@ -338,7 +338,7 @@ test_many_expire_at_once(void)
         last = dbsize(box, 0);
     }
     T_EQ(last, 0);
-    T_TRUE(largest <= 2100);
+    T_TRUE(largest <= 4100);
     box_run(box, ORR_NS_PER_S);
     T_EQ(dbsize(box, 1), 0);
     box_free(box);
