@@ -330,6 +330,34 @@ on_unheard(SimNetwork *net, OrrTime now_ns, uint32_t back, uint32_t boot)
 }
 
 void
+sim_network_expect(const SimNetwork *net, const SimEvent *event)
+{
+    if (event->target == HAPPENS_DATAGRAM) {
+        const char *link = (const char *)sim_net_link_at(net, (uint32_t)event->arg[0]);
+        const char *frame = event->data;
+
+        __builtin_prefetch(link);
+        __builtin_prefetch(link + 64);
+        for (size_t at = 0; at < 256; at += 64) {
+            __builtin_prefetch(frame + at);
+        }
+    }
+}
+
+bool
+sim_network_peek(const SimNetwork *net, const SimEvent *event, SimEndpoint *to, OrrBytes *frame)
+{
+    const Frame *waits = event->data;
+
+    if (event->target != HAPPENS_DATAGRAM) {
+        return false;
+    }
+    *to = sim_net_link_at(net, (uint32_t)event->arg[0])->to;
+    *frame = orr_bytes(waits->data, waits->size);
+    return true;
+}
+
+void
 sim_network_deliver(SimNetwork *net, const SimEvent *event)
 {
     switch ((Happening)event->target) {

@@ -238,6 +238,12 @@ OrrStatus sim_network_write(SimNetwork *network, OrrTime now_ns, SimConnection c
 void sim_network_close(SimNetwork *network, OrrTime now_ns, SimConnection connection,
                        SimEnd end);
 
+/* Hints for an event that comes soon: fetches its link and its frame into the cache. */
+void sim_network_expect(const SimNetwork *net, const SimEvent *event);
+/* To whom it brings what; false: it is no datagram. */
+bool sim_network_peek(const SimNetwork *net, const SimEvent *event, SimEndpoint *to,
+                      OrrBytes *frame);
+
 /* A SIM_EVENT_NETWORK event has come due: calls the handlers it leads to, or none. */
 void sim_network_deliver(SimNetwork *network, const SimEvent *event);
 

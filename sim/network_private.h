@@ -108,6 +108,12 @@ typedef struct Link {
     uint32_t lost[2];
 } Link;
 
+/* An entry of the table of links: most lookups touch no link but the right one. */
+typedef struct LinkSlot {
+    uint32_t key;   /* of both ends */
+    uint32_t index; /* of the link + 1; 0: free */
+} LinkSlot;
+
 /* Purposes of draws of one message. */
 typedef enum Purpose {
     DRAW_LOSS,
@@ -185,7 +191,7 @@ struct SimNetwork {
     GArray *effective; /* Effective, of this version */
     GArray *links;     /* Link, in the order of first use */
     GArray *held;      /* Held */
-    uint32_t *table;   /* link index + 1, open addressing */
+    LinkSlot *table;   /* open addressing */
     uint32_t table_size;
     uint32_t version;
     uint64_t next_rule_id;

@@ -11,11 +11,16 @@ __extension__ typedef unsigned __int128 Wide;
 
 /* ------- links */
 
+/* Both ends in one number: there are at most SIM_ENDPOINTS_MAX. */
 static uint32_t
-table_place(const SimNetwork *net, SimEndpoint from, SimEndpoint to)
+key_of(SimEndpoint from, SimEndpoint to)
 {
-    uint64_t key = (uint64_t)from << 32 | to;
+    return from << 16 | to;
+}
 
+static uint32_t
+table_place(const SimNetwork *net, uint32_t key)
+{
     return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (net->table_size - 1);
 }
 
@@ -23,12 +28,13 @@ static void
 table_put(SimNetwork *net, uint32_t index)
 {
     const Link *link = sim_net_link_at(net, index);
-    uint32_t place = table_place(net, link->from, link->to);
+    uint32_t key = key_of(link->from, link->to);
+    uint32_t place = table_place(net, key);
 
-    while (net->table[place] != 0) {
+    while (net->table[place].index != 0) {
         place = (place + 1) & (net->table_size - 1);
     }
-    net->table[place] = index + 1;
+    net->table[place] = (LinkSlot){key, index + 1};
 }
 
 static void
@@ -36,7 +42,7 @@ table_grow(SimNetwork *net)
 {
     g_free(net->table);
     net->table_size = MAX(net->table_size * 2, TABLE_FIRST);
-    net->table = g_new0(uint32_t, net->table_size);
+    net->table = g_new0(LinkSlot, net->table_size);
     net->stats.allocations++;
     for (uint32_t i = 0; i < net->links->len; i++) {
         table_put(net, i);
@@ -83,12 +89,12 @@ sim_net_link(SimNetwork *net, SimEndpoint from, SimEndpoint to)
     if (net->table_size == 0) {
         table_grow(net);
     }
-    for (uint32_t place = table_place(net, from, to); net->table[place] != 0;
-         place = (place + 1) & (net->table_size - 1)) {
-        const Link *link = sim_net_link_at(net, net->table[place] - 1);
+    uint32_t key = key_of(from, to);
 
-        if (link->from == from && link->to == to) {
-            return net->table[place] - 1;
+    for (uint32_t place = table_place(net, key); net->table[place].index != 0;
+         place = (place + 1) & (net->table_size - 1)) {
+        if (net->table[place].key == key) {
+            return net->table[place].index - 1;
         }
     }
     return make_link(net, from, to);

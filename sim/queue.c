@@ -561,6 +561,24 @@ sim_queue_peek_ns(SimQueue *queue)
     return key != NULL ? key->at_ns : ORR_NEVER;
 }
 
+const SimEvent *
+sim_queue_ahead(const SimQueue *queue, uint64_t *cursor, uint32_t distance)
+{
+    uint64_t end = queue->bucket + MIN(distance, queue->mask);
+
+    if (*cursor < queue->bucket || *cursor > end) {
+        *cursor = queue->bucket; /* it fell behind, or the wheel has another width now */
+    }
+    while (*cursor < end) {
+        uint32_t slot = queue->buckets[++*cursor & queue->mask];
+
+        if (slot != NO_SLOT) {
+            return &queue->slots[slot];
+        }
+    }
+    return NULL;
+}
+
 size_t
 sim_queue_count(const SimQueue *queue)
 {

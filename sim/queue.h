@@ -76,6 +76,11 @@ bool sim_queue_pop(SimQueue *queue, SimEvent *event);
 /* When the next event is due, or ORR_NEVER. */
 OrrTime sim_queue_peek_ns(SimQueue *queue);
 
+/* Events that come soon, for fetching what they will touch ahead of time: one of each of the
+ * next `distance` buckets, each once where *cursor, 0 at first, is kept between calls. NULL:
+ * no more for now. Lent until the next call that takes or schedules. */
+const SimEvent *sim_queue_ahead(const SimQueue *queue, uint64_t *cursor, uint32_t distance);
+
 /* Events pending, cancelled ones not counted. */
 size_t sim_queue_count(const SimQueue *queue);
 

@@ -97,6 +97,54 @@ print_outages(FILE *out, const SimWorld *world)
     }
 }
 
+static gint
+compare_seconds(gconstpointer a, gconstpointer b)
+{
+    const SimSecond *x = a;
+    const SimSecond *y = b;
+    uint64_t left = (uint64_t)x->messages * y->nodes;
+    uint64_t right = (uint64_t)y->messages * x->nodes;
+
+    return left < right ? -1 : left > right;
+}
+
+static void
+print_second(FILE *out, const SimSecond *second)
+{
+    double nodes = MAX(second->nodes, 1);
+
+    fprintf(out, "%.1f /s and %.0f B/s per node", second->messages / nodes,
+            (double)second->bytes / nodes);
+}
+
+/* What it costs when nothing happens, and when most does: the median second, and the busiest.
+ */
+static void
+print_seconds(FILE *out, const SimWorld *world)
+{
+    const GArray *seconds = sim_judge_tally(world)->seconds;
+    guint busiest = 0;
+
+    if (seconds->len == 0) {
+        return;
+    }
+    for (guint i = 1; i < seconds->len; i++) {
+        if (compare_seconds(&g_array_index(seconds, SimSecond, i),
+                            &g_array_index(seconds, SimSecond, busiest)) > 0) {
+            busiest = i;
+        }
+    }
+    GArray *sorted = g_array_copy((GArray *)(uintptr_t)seconds);
+
+    g_array_sort(sorted, compare_seconds);
+    fprintf(out, "  idle         ");
+    print_second(out, &g_array_index(sorted, SimSecond, sorted->len / 2));
+    fprintf(out, " (median second)\n  busiest      ");
+    print_second(out, &g_array_index(seconds, SimSecond, busiest));
+    fprintf(out, " (second %u)\n", busiest);
+    g_array_unref(sorted);
+}
+
 static void
 print_traffic(FILE *out, const SimWorld *world)
 {
@@ -111,6 +159,7 @@ print_traffic(FILE *out, const SimWorld *world)
             frames, (double)frames / seconds / world->host_count,
             (double)bytes / seconds / world->host_count,
             stats.lane[0].lost + stats.lane[1].lost, stats.in_flight_peak);
+    print_seconds(out, world);
 }
 
 void

@@ -147,7 +147,8 @@ struct SimWorld {
     bool clients_begun;
     bool never_formed;
     bool broken; /* a node broke the contract of node.h: no verdict can be trusted */
-    uint64_t messages_before; /* sent until the last full second */
+    uint64_t ahead[3 + ORR_EXPECT_STAGES]; /* how far each stage has looked ahead */
+    uint64_t messages_before;              /* sent until the last full second */
     uint64_t bytes_before;
     bool split_seen;          /* two nodes disagreed about an owner or a verdict */
     uint32_t moved_addresses; /* new ones given so far */
@@ -182,6 +183,8 @@ void sim_world_build(SimWorld *world);
 void sim_world_start(SimWorld *world);
 void sim_world_on_phase(SimWorld *world);
 void sim_world_lay_links(SimWorld *world);
+/* world_ahead.c: fetches into the cache what the next events will touch. */
+void sim_world_look_ahead(SimWorld *world);
 /* True when all running members of each cluster see the same members and slots, every slot is
  * covered and served. */
 bool sim_world_is_formed(SimWorld *world);

@@ -315,6 +315,7 @@ orr_detector_on_doubt(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Or
 {
     OrrTime patience = orr_heartbeat_ns(detector->context->settings) / 2;
 
+    peer->probe.doubted = now_ns;
     if (orr_members_is_voter(detector->context->members, detector->context->members->self) &&
         peer->state == ORR_MEMBER_ALIVE && peer->probe.awaiting == 0 &&
         (peer->probe.answered == 0 || now_ns - peer->probe.answered > patience / 50)) {
@@ -375,7 +376,7 @@ orr_detector_on_link(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, Orr
         orr_members_watch(detector->context->members, peer);
         probe->probe_again = now_ns + detector->context->settings->process_grace_ns;
         detector->quick_at = MIN(detector->quick_at, probe->probe_again);
-        orr_verdict_doubt(detector, peer, out);
+        orr_verdict_doubt(detector, now_ns, peer, out);
     }
     orr_verdict_judge(detector, now_ns, peer, out);
 }

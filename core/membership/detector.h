@@ -35,7 +35,7 @@ struct OrrDetector {
 void orr_verdict_judge(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out);
 void orr_verdict_answered(OrrDetector *detector, OrrTime now_ns, OrrMember *peer,
                           OrrEffects *out);
-void orr_verdict_doubt(OrrDetector *detector, OrrMember *peer, OrrEffects *out);
+void orr_verdict_doubt(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out);
 
 /* lease.c */
 bool orr_lease_may_grant(const OrrDetector *detector, OrrTime now_ns, const OrrMember *owner,

@@ -9,9 +9,9 @@
 
 struct OrrGossip {
     OrrContext *context;
-    OrrRumours rumours;
     OrrTime exchange_at; /* not before */
     OrrTime paid_until;  /* what answers have cost so far, at ORR_EXCHANGE_RATE */
+    OrrRumours rumours;
 };
 
 /* Facts for one peer, sent a datagram at a time. */
@@ -43,11 +43,13 @@ orr_gossip_free(OrrGossip *gossip)
 
 /* Rumours */
 
-/* Epidemics reach everybody, but for one in n or so, when each fact is told 3 log2(n) times. */
+/* Where everybody tells a rumour k times, one in e^k never hears it: Demers, section 1.4. Log n
+ * keeps that one below one in n whatever n is, the rest is for frames that are lost; and whom
+ * it misses anti-entropy finds. */
 static uint32_t
 times_to_tell(const OrrGossip *gossip)
 {
-    return 3 * (uint32_t)g_bit_storage(gossip->context->members->count + 1);
+    return 6 + (uint32_t)g_bit_storage(gossip->context->members->count + 1);
 }
 
 void

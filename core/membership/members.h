@@ -18,6 +18,12 @@ void orr_members_index_free(OrrMembers *members);
 OrrShard *orr_members_index_shard(const OrrMembers *members, const OrrId *id);
 void orr_members_index_add_shard(OrrMembers *members, OrrShard *shard);
 
+#define ORR_PICK_MAX 8u
+/* Up to `n`, ORR_PICK_MAX at most, of the voters that are alive, but not the one with the id
+ * `salt`: whoever asks with the same salt, and knows of the same voters, picks the same. */
+size_t orr_members_pick_voters(const OrrMembers *members, const OrrId *salt, OrrMember **voters,
+                               size_t n);
+
 /* members_tally.c */
 /* Counts a member as what it is now; NULL is nobody. After every change of a record. */
 void orr_members_tally(OrrMembers *members, OrrMember *member);

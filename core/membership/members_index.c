@@ -5,31 +5,36 @@
 
 #define INDEX_SIZE_MIN 32u
 
-/* Ids are random, or hashes; this only has to spread those that are not. */
+static uint64_t
+mix(uint64_t word)
+{
+    word ^= word >> 32;
+    word *= UINT64_C(0xe9846af9b1a615d);
+    word ^= word >> 32;
+    word *= UINT64_C(0xe9846af9b1a615d);
+    return word ^ word >> 28;
+}
+
+/* The same on every machine: witnesses are chosen by it. */
 static uint64_t
 hash_of_id(const OrrId *id)
 {
     uint64_t words[2];
     uint32_t rest;
-    uint64_t hash;
 
     memcpy(words, id->bytes, sizeof words);
     memcpy(&rest, id->bytes + sizeof words, sizeof rest);
-    hash = (words[0] ^ rest) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 32 ^ words[1]) * UINT64_C(0xe9846af9b1a615d);
-    return hash ^ hash >> 29;
+    return mix(GUINT64_FROM_LE(words[0]) ^
+               mix(GUINT64_FROM_LE(words[1]) ^ mix(GUINT32_FROM_LE(rest) + UINT64_C(1))));
 }
 
 static uint64_t
 hash_of_address(const OrrAddress *address)
 {
     uint64_t words[2];
-    uint64_t hash;
 
     memcpy(words, address->ip, sizeof words);
-    hash = (words[0] ^ address->bus_port) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 32 ^ words[1]) * UINT64_C(0xe9846af9b1a615d);
-    return hash ^ hash >> 29;
+    return mix(words[0] ^ mix(words[1] ^ address->bus_port));
 }
 
 static void
@@ -42,6 +47,23 @@ insert(OrrMembers *members, OrrMember *member)
         at = (at + 1) & (members->index_size - 1);
     }
     members->index[at] = (OrrMemberSlot){hash, member};
+}
+
+/* Of two at one address the one with the smaller id is to be found, so then all begins anew. */
+static void
+add_address(OrrMembers *members, OrrMember *member)
+{
+    size_t at = hash_of_address(&member->address) & (members->addresses_size - 1);
+
+    if (members->addresses_stale || !orr_member_counts(member)) {
+        return;
+    }
+    while (members->addresses[at] != NULL) {
+        members->addresses_stale |=
+            orr_address_compare(&members->addresses[at]->address, &member->address) == 0;
+        at = (at + 1) & (members->addresses_size - 1);
+    }
+    members->addresses[at] = member;
 }
 
 /* It grows by doubling, and is made anew when a member is removed, which is rare. */
@@ -72,8 +94,8 @@ orr_members_index_add(OrrMembers *members, OrrMember *member)
         orr_members_index_rebuild(members);
     } else {
         insert(members, member);
+        add_address(members, member);
     }
-    members->addresses_stale = true;
 }
 
 void
@@ -98,6 +120,53 @@ orr_members_find(const OrrMembers *members, const OrrId *id)
         at = (at + 1) & (members->index_size - 1);
     }
     return NULL;
+}
+
+/* The n of all voters that are alive whose ids hash highest together with `salt`. */
+size_t
+orr_members_pick_voters(const OrrMembers *members, const OrrId *salt, OrrMember **voters,
+                        size_t n)
+{
+    uint64_t seed = hash_of_id(salt);
+    uint64_t scores[ORR_PICK_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < members->index_size; i++) {
+        OrrMember *voter = members->index[i].member;
+        uint64_t score = mix(members->index[i].hash ^ seed);
+        size_t at;
+
+        /* the member itself is not touched unless it may be one of them */
+        if (voter == NULL || (count == n && score <= scores[n - 1]) ||
+            voter->state != ORR_MEMBER_ALIVE || !orr_members_is_voter(members, voter) ||
+            orr_id_equal(&voter->id, salt)) {
+            continue;
+        }
+        count = MIN(count + 1, n);
+        for (at = count - 1; at > 0 && scores[at - 1] < score; at--) {
+            scores[at] = scores[at - 1];
+            voters[at] = voters[at - 1];
+        }
+        scores[at] = score;
+        voters[at] = voter;
+    }
+    return count;
+}
+
+void
+orr_members_expect(const OrrMembers *members, const OrrId *id, unsigned stage)
+{
+    const OrrMemberSlot *slot = &members->index[hash_of_id(id) & (members->index_size - 1)];
+
+    if (stage == 0) {
+        __builtin_prefetch(slot);
+        __builtin_prefetch(members->self);
+    } else if (slot->member != NULL) {
+        for (size_t at = 0; at < sizeof(OrrMember); at += 64) {
+            __builtin_prefetch((const char *)slot->member + at);
+        }
+        __builtin_prefetch(members->self->shard);
+    }
 }
 
 /* Shards are never removed. */
@@ -158,19 +227,11 @@ index_addresses(OrrMembers *members)
         members->addresses_size = members->index_size;
     }
     memset(members->addresses, 0, members->addresses_size * sizeof(OrrMember *));
-    for (size_t i = 0; i < members->count; i++) {
-        OrrMember *member = members->list[i];
-        size_t at = hash_of_address(&member->address) & (members->addresses_size - 1);
-
-        if (!orr_member_counts(member)) {
-            continue;
-        }
-        while (members->addresses[at] != NULL) {
-            at = (at + 1) & (members->addresses_size - 1);
-        }
-        members->addresses[at] = member;
-    }
     members->addresses_stale = false;
+    for (size_t i = 0; i < members->count; i++) {
+        add_address(members, members->list[i]);
+        members->addresses_stale = false;
+    }
 }
 
 OrrMember *

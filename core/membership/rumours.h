@@ -29,13 +29,13 @@ typedef struct OrrRumour {
 } OrrRumour;
 
 typedef struct OrrRumours {
-    OrrRumour list[ORR_RUMOURS_MAX];
-    uint16_t buckets[ORR_RUMOUR_BUCKETS]; /* by the hash of the subject */
+    uint64_t levels; /* bit set: the level has rumours */
+    uint32_t count;
+    uint16_t free;
     uint16_t first[ORR_RUMOUR_LEVELS];
     uint16_t last[ORR_RUMOUR_LEVELS];
-    uint64_t levels; /* bit set: the level has rumours */
-    uint16_t free;
-    uint32_t count;
+    uint16_t buckets[ORR_RUMOUR_BUCKETS]; /* by the hash of the subject */
+    OrrRumour list[ORR_RUMOURS_MAX];
 } OrrRumours;
 
 void orr_rumours_init(OrrRumours *rumours);

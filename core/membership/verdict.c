@@ -1,12 +1,10 @@
 /* verdict.c - from silence to a verdict: suspicion by one, reports, the majority. */
 #include "membership/detector.h"
 
+#include "membership/members.h"
 #include "wire/sender.h"
 
 #include <glib.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 /* Silence of a node timeout: since the last probe that was answered, or, where the peer is
  * probed rarely, since a heartbeat before the first that was not. */
@@ -104,43 +102,10 @@ is_slow(const OrrDetector *detector, OrrTime now_ns, OrrMember *peer)
 
 /* The voters that count reports about a node are those that a hash of both ids ranks first: all
  * agree on them without a word, and no voter counts for everybody. */
-static uint64_t
-witness_score(const OrrMember *voter, const OrrId *accused)
-{
-    uint64_t seed = XXH3_64bits(accused->bytes, ORR_ID_SIZE);
-
-    return XXH3_64bits_withSeed(voter->id.bytes, ORR_ID_SIZE, seed);
-}
-
 static size_t
-pick_witnesses(OrrMembers *members, const OrrId *accused, OrrMember **witnesses)
+pick_witnesses(const OrrMembers *members, const OrrId *accused, OrrMember **witnesses)
 {
-    uint64_t scores[ORR_WITNESSES];
-    size_t count = 0;
-
-    for (size_t i = 0; i < members->count; i++) {
-        OrrMember *voter = members->list[i];
-        uint64_t score;
-        size_t at;
-
-        if (voter->state != ORR_MEMBER_ALIVE || orr_id_equal(&voter->id, accused) ||
-            !orr_members_is_voter(members, voter)) {
-            continue;
-        }
-        score = witness_score(voter, accused);
-        for (at = count; at > 0 && scores[at - 1] < score; at--) {
-            if (at < ORR_WITNESSES) {
-                scores[at] = scores[at - 1];
-                witnesses[at] = witnesses[at - 1];
-            }
-        }
-        if (at < ORR_WITNESSES) {
-            scores[at] = score;
-            witnesses[at] = voter;
-            count = MIN(count + 1, ORR_WITNESSES);
-        }
-    }
-    return count;
+    return orr_members_pick_voters(members, accused, witnesses, ORR_WITNESSES);
 }
 
 static void
@@ -164,12 +129,13 @@ report(OrrDetector *detector, OrrTime now_ns, OrrMember *accused, OrrEffects *ou
 {
     OrrMembers *members = detector->context->members;
     OrrMember *witnesses[ORR_WITNESSES];
-    size_t count = pick_witnesses(members, &accused->id, witnesses);
+    size_t count;
 
     accused->probe.reported = now_ns;
     if (!orr_members_is_voter(members, members->self)) {
         return;
     }
+    count = pick_witnesses(members, &accused->id, witnesses);
     for (size_t i = 0; i < count; i++) {
         send_report(detector, witnesses[i], accused, out);
     }
@@ -187,13 +153,21 @@ report(OrrDetector *detector, OrrTime now_ns, OrrMember *accused, OrrEffects *ou
     }
 }
 
+/* Whoever finds a node silent says so; but not he who only looked because others had doubts. */
 void
-orr_verdict_doubt(OrrDetector *detector, OrrMember *peer, OrrEffects *out)
+orr_verdict_doubt(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEffects *out)
 {
     OrrMembers *members = detector->context->members;
     OrrMember *witnesses[ORR_WITNESSES];
-    size_t count = pick_witnesses(members, &peer->id, witnesses);
     OrrFact fact = {.kind = ORR_FACT_DOUBT};
+    size_t count;
+
+    if (peer->probe.doubted != 0 &&
+        now_ns - peer->probe.doubted <= orr_heartbeat_ns(detector->context->settings)) {
+        return;
+    }
+    peer->probe.doubted = now_ns;
+    count = pick_witnesses(members, &peer->id, witnesses);
 
     fact.doubt.id = peer->id;
     fact.doubt.incarnation = peer->incarnation;
@@ -401,7 +375,7 @@ orr_verdict_judge(OrrDetector *detector, OrrTime now_ns, OrrMember *peer, OrrEff
     if (probe->awaiting != 0 && peer->state == ORR_MEMBER_ALIVE &&
         now_ns - probe->awaiting > heartbeat &&
         now_ns - probe->awaiting <= heartbeat + heartbeat / ORR_TICKS) {
-        orr_verdict_doubt(detector, peer, out);
+        orr_verdict_doubt(detector, now_ns, peer, out);
     }
 }
 

@@ -99,12 +99,13 @@ struct OrrNode {
 
     /* life */
     uint64_t boots;
+    bool still; /* the frame of this step concerns neither data, clients nor this shard */
+    OrrTime rest_deadline; /* of data, clients and moves, as of the last step that was not */
     bool in_bulk; /* the facts under way are of an exchange: rumours of them are not needed */
     uint64_t epoch_saving;         /* the last that was given to the disk */
     uint64_t epoch_saved;          /* the last that is known to be on it */
     bool epoch_failed;             /* the disk would not take it */
     uint64_t incarnation_reserved; /* up to here it is on disk as used */
-    OrrMeet meets[ORR_MEETS_MAX];
     size_t meet_count;
     OrrTime housekeeping_at;
     OrrTime config_at; /* when the others are written to CONFIG; ORR_NEVER: nothing new */
@@ -137,7 +138,6 @@ struct OrrNode {
     bool cluster_state_traced;
 
     /* slots */
-    OrrSlotRange drained[ORR_DRAINED_RANGES_MAX];
     size_t drained_count;
     uint64_t drained_version;
     bool slots_changed;
@@ -199,6 +199,10 @@ struct OrrNode {
     size_t unsealed_count;
     uint64_t writes_fenced;
     OrrTime refused_traced_at;
+
+    /* large, and rarely read: behind all that every step reads */
+    OrrMeet meets[ORR_MEETS_MAX];
+    OrrSlotRange drained[ORR_DRAINED_RANGES_MAX];
 };
 
 static inline OrrMember *

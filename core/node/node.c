@@ -619,6 +619,29 @@ forget_electors(OrrNode *node, OrrEffects *out)
     }
 }
 
+static bool
+something_waits(const OrrNode *node)
+{
+    const OrrMoves *moves = node->moves;
+
+    return node->answers != NULL || node->parked_may_go || moves->stir || moves->number > 0 ||
+           moves->waits->len > 0 || moves->out->len > 0 || moves->in->len > 0;
+}
+
+/* True when a step that was still has changed nothing from which anything follows. */
+static bool
+stayed_still(OrrNode *node, OrrEffects *out)
+{
+    uint64_t change = node->change;
+
+    if (!node->still || node->change_seen != node->context.members->change ||
+        node->slots_changed || something_waits(node)) {
+        return false;
+    }
+    orr_node_update_fence(node, out);
+    return node->change == change;
+}
+
 /* What follows from what changed, at the end of every step. */
 static void
 settle(OrrNode *node, OrrEffects *out)
@@ -626,6 +649,11 @@ settle(OrrNode *node, OrrEffects *out)
     OrrContext *context = &node->context;
     bool slots_moved = node->slots_changed;
 
+    if (stayed_still(node, out)) {
+        forget_electors(node, out);
+        save_epoch(node, out);
+        return;
+    }
     orr_node_sync_data_view(node);
     for (int round = 0;
          round < 4 && (node->change_seen != context->members->change || node->slots_changed);
@@ -657,6 +685,9 @@ settle(OrrNode *node, OrrEffects *out)
     save_voters(node, false, out);
     save_epoch(node, out);
     orr_node_flush_data(node, out);
+    node->rest_deadline =
+        MIN(MIN(orr_node_data_deadline(node), orr_node_later_deadline(node)),
+            MIN(orr_node_clients_deadline(node), orr_node_moves_deadline(node)));
 }
 
 static OrrStatus
@@ -701,6 +732,7 @@ orr_node_step(OrrNode *node, OrrNow now, const OrrEvent *event, OrrEffects *out)
     }
     node->now = now;
     node->out = out;
+    node->still = false;
     if (event->type != ORR_EVENT_BOOT &&
         (node->life == ORR_LIFE_NEW || node->life == ORR_LIFE_BROKEN)) {
         return ORR_REFUSED;
@@ -713,7 +745,7 @@ orr_node_step(OrrNode *node, OrrNow now, const OrrEvent *event, OrrEffects *out)
     if (node->fence == ORR_FENCE_NONE && node->life == ORR_LIFE_UP) {
         orr_node_update_fence(node, out); /* a host may have slept past the end of the lease */
     }
-    if (node->keyspace != NULL) {
+    if (node->keyspace != NULL && event->type != ORR_EVENT_RECEIVED) {
         orr_node_mark_use(node);
     }
     status = dispatch(node, event, out);
@@ -731,11 +763,8 @@ orr_node_deadline(const OrrNode *node)
     if (node->life == ORR_LIFE_UP) {
         deadline = MIN(deadline, orr_detector_deadline(node->detector));
         deadline = MIN(deadline, orr_election_deadline(node->election));
-        deadline = MIN(deadline, orr_node_data_deadline(node));
-        deadline = MIN(deadline, orr_node_clients_deadline(node));
+        deadline = MIN(deadline, node->rest_deadline);
         deadline = MIN(deadline, node->idle_at);
-        deadline = MIN(deadline, orr_node_moves_deadline(node));
-        deadline = MIN(deadline, orr_node_later_deadline(node));
         deadline = MIN(deadline, orr_node_role_deadline((OrrNode *)(uintptr_t)node));
     }
     return deadline == ORR_NEVER ? ORR_NEVER : deadline - node->wall_skew;

@@ -161,6 +161,22 @@ on_refusal(OrrNode *node, OrrMember *peer, const OrrMessage *message, OrrEffects
     node->frames_refused += message->refusal == ORR_REFUSAL_FOREIGN_CLUSTER;
 }
 
+/* Probes and gossip of other shards: what most frames are, in a large cluster. */
+static bool
+is_still(const OrrNode *node, const OrrMember *peer, OrrMessageType type)
+{
+    switch ((int)type) {
+    case ORR_MESSAGE_PING:
+    case ORR_MESSAGE_PONG:
+    case ORR_MESSAGE_DIGESTS:
+    case ORR_MESSAGE_RECORDS:
+    case ORR_MESSAGE_REPORT:
+        return peer->shard != orr_node_self(node)->shard;
+    default:
+        return false;
+    }
+}
+
 static void
 dispatch(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessage *message,
          OrrEffects *out)
@@ -263,6 +279,7 @@ orr_node_on_received(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         return ORR_OK; /* a stranger, or a frame of a life that is over */
     }
     orr_detector_on_frame(node->detector, peer);
+    node->still = is_still(node, peer, message.type);
     dispatch(node, from, peer, &message, out);
     return ORR_OK;
 }
@@ -281,5 +298,41 @@ orr_node_on_link(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     orr_node_moves_link(node, address, event->link.state, out);
     if (peer != NULL && peer != orr_node_self(node)) {
         orr_detector_on_link(node->detector, node->now.mono_ns, peer, event->link.state, out);
+    }
+}
+
+/* A hint */
+
+static void
+fetch(const void *memory, size_t size)
+{
+    for (size_t at = 0; at < size; at += 64) {
+        __builtin_prefetch((const char *)memory + at);
+    }
+}
+
+void
+orr_node_expect(const OrrNode *node, OrrBytes frame, unsigned stage)
+{
+    OrrId sender;
+
+    if (stage == 0) {
+        fetch(node, 128);
+        fetch(&node->config.settings.planted, 1);
+        fetch(&node->life, offsetof(OrrNode, meets) - offsetof(OrrNode, life));
+        return;
+    }
+    if (node->life != ORR_LIFE_UP || orr_bus_sender(frame, &sender) != ORR_OK) {
+        return;
+    }
+    if (stage == 1) {
+        fetch(node->context.members, offsetof(OrrMembers, buckets));
+        fetch(node->context.slotmap, 64);
+        fetch(node->context.gossip, 64);
+        fetch(node->detector, 128);
+        fetch(node->election, 128);
+        fetch(node->moves, 192);
+    } else {
+        orr_members_expect(node->context.members, &sender, stage - 2);
     }
 }

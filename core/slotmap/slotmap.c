@@ -17,14 +17,14 @@ typedef struct Shard {
 } Shard;
 
 struct OrrSlotMap {
-    Slot slots[ORR_SLOT_COUNT];
-    uint64_t buckets[ORR_SLOT_BUCKETS];
     GArray *shards;    /* of Shard; entry 0 is nobody, which owns what nobody owns */
     GHashTable *by_id; /* id -> index in shards; looked up, never iterated */
     GArray *touched;   /* of uint16_t: shards whose counts changed since they were asked for */
     uint64_t version;
     uint64_t change;
     uint64_t digest; /* of all buckets */
+    uint64_t buckets[ORR_SLOT_BUCKETS];
+    Slot slots[ORR_SLOT_COUNT];
 };
 
 static uint64_t

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 static const uint8_t MAGIC[4] = {'O', 'R', 'R', 'B'};
+#define SENDER_AT 28u
 #define CHECKSUM_AT 68u
 #define SIZE_AT 64u
 #define FLAGS_AT 6u
@@ -629,6 +630,16 @@ orr_bus_frame_size(OrrBytes head, size_t *size)
     }
     *size = size_of_frame(head.data);
     return is_ours(head.data) && *size <= FRAME_SIZE_MAX ? ORR_OK : ORR_MALFORMED;
+}
+
+OrrStatus
+orr_bus_sender(OrrBytes frame, OrrId *sender)
+{
+    if (frame.size < ORR_BUS_HEADER_SIZE) {
+        return ORR_MALFORMED;
+    }
+    memcpy(sender->bytes, frame.data + SENDER_AT, ORR_ID_SIZE);
+    return ORR_OK;
 }
 
 OrrStatus

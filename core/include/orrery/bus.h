@@ -52,7 +52,7 @@ typedef enum OrrMessageType {
     ORR_MESSAGE_STREAM_ACK,
     ORR_MESSAGE_ECHO, /* how long does work wait at your place? by the DATA lane, behind it */
     ORR_MESSAGE_ECHO_BACK,
-    ORR_MESSAGE_PUBLISH, /* tell your clients who listen to this channel */
+    ORR_MESSAGE_PUBLISH,       /* tell your clients who listen to this channel */
     ORR_MESSAGE_MOVE_OPEN,     /* primary to its replicas: the slots that are on the move */
     ORR_MESSAGE_MOVE_OPEN_ACK, /* replica: on disk */
     ORR_MESSAGE_MOVE_CHUNK,    /* source to target: a piece of keys */
@@ -314,6 +314,9 @@ ORR_API size_t orr_bus_encode_sealed(const OrrMessage *message, const OrrBusKey 
  * ORR_MALFORMED  no frame of ours begins so, or it is too long
  */
 ORR_API ORR_MUST_USE OrrStatus orr_bus_frame_size(OrrBytes head, size_t *size);
+/* Who says that he sent this frame, nothing else of which is looked at. ORR_OK, or
+ * ORR_MALFORMED: it is too short. */
+ORR_API ORR_MUST_USE OrrStatus orr_bus_sender(OrrBytes frame, OrrId *sender);
 /* Reads a whole frame, whatever its tag; byte strings in the message point into it. ORR_OK or
  * ORR_MALFORMED. */
 ORR_API ORR_MUST_USE OrrStatus orr_bus_decode(OrrBytes frame, OrrMessage *message);

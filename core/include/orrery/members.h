@@ -110,8 +110,7 @@ typedef struct OrrMembers {
     OrrShard **shards; /* by id */
     size_t shard_count;
     OrrMember *self;
-    uint64_t buckets[ORR_MEMBER_BUCKETS]; /* each the sum of the hashes of its records */
-    uint64_t digest;                      /* of the buckets */
+    uint64_t digest;         /* of the buckets */
     uint64_t change;         /* grows with every change of a record, and of shard->slot_count */
     uint32_t voters;         /* failed ones included */
     uint32_t voters_once;    /* before a restart, until it is known what became of them */
@@ -132,6 +131,7 @@ typedef struct OrrMembers {
     size_t addresses_size;
     bool addresses_stale; /* to be made anew before it is used */
     const OrrSettings *settings;
+    uint64_t buckets[ORR_MEMBER_BUCKETS]; /* each the sum of the hashes of its records */
 } OrrMembers;
 
 /* A table with this node alone in it, alone in a shard of its own or in `shard`. */
@@ -142,6 +142,8 @@ ORR_API void orr_members_free(OrrMembers *members);
 
 /* Or NULL. Forgotten ones are found too. */
 ORR_API OrrMember *orr_members_find(const OrrMembers *members, const OrrId *id);
+/* A hint that this id is looked up soon: fetches a part of what that reads into the cache. */
+ORR_API void orr_members_expect(const OrrMembers *members, const OrrId *id, unsigned stage);
 /* The member that is not forgotten at this bus address, or NULL: of several that with the
  * smallest id. O(1), or O(n) when an address has changed since. */
 ORR_API OrrMember *orr_members_find_address(const OrrMembers *members, const OrrAddress *at);
