@@ -205,7 +205,7 @@ stop_all
 rm -rf "$work"/[0-9]
 start 0 --cluster one --slots 0-16383 --maxclients 1000
 wait_for 5 is_ok "$port"
-if timeout 60 python3 "$here/live_clients.py" "$port" "${pid[0]}" 1000 >"$work/clients" 2>&1; then
+if timeout 60 python3 "$here/live_rude_clients.py" "$port" "${pid[0]}" 1000 >"$work/clients" 2>&1; then
     note "clients that do not behave: $(grep -c '^ok' "$work/clients") things hold; $(grep -o '[0-9]* MB more' "$work/clients")"
 else
     bad "clients that do not behave: $(tail -5 "$work/clients")"

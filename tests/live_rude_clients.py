@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clients that do not behave, at one node with all slots: it serves the others meanwhile.
 
-    live_clients.py PORT PID CLIENTS_MAX      a line for each thing that holds; exits 1 at the first that does not
+    live_rude_clients.py PORT PID CLIENTS_MAX      a line for each thing that holds; exits 1 at the first that does not
 """
 import socket
 import sys
