@@ -206,6 +206,23 @@ def check_log(primary):
     check(wait_for(lambda: os.path.exists(primary.log) and os.path.getsize(primary.log) > 0, 3), "SIGUSR1 opens the log anew")
 
 
+def check_filter(primary, replica, path):
+    """The link filter for tests: cut, healed, and a file that is wrong."""
+    def write(text):
+        with open(path, "w") as out:
+            out.write(text)
+        replica.process.send_signal(signal.SIGUSR2)
+
+    write(f"in 127.0.0.1:{primary.bus}\nout 127.0.0.1:{primary.bus}\n")
+    check(wait_for(lambda: replica.get("/readyz")[0] == 503, 6), "a replica that is cut off is not ready", replica.get("/readyz"))
+    check(primary.get("/readyz")[0] == 200, "its primary, the only voter, is")
+    write("in somewhere\n")
+    check(wait_for(lambda: "is not written as" in open(replica.log).read(), 3), "a filter that is wrong is told")
+    check(replica.get("/readyz")[0] == 503, "and changes nothing")
+    write("")
+    check(wait_for(lambda: replica.get("/readyz")[0] == 200, 8), "a healed link is used again", replica.get("/readyz"))
+
+
 def check_unready(primary, replica):
     replica.process.send_signal(signal.SIGSTOP)
     primary.process.kill()
@@ -220,7 +237,8 @@ def main():
     work = tempfile.mkdtemp()
     try:
         primary = Node(ORRERYD, work, "primary", ["--cluster", "operate", "--shard", "one", "--slots", "0-16383"])
-        replica = Node(ORRERYD, work, "replica", ["--cluster", "operate", "--shard", "one", "--role", "replica", "--failover", "no"])
+        replica = Node(ORRERYD, work, "replica", ["--cluster", "operate", "--shard", "one", "--role", "replica", "--failover", "no",
+                                                     "--test-link-filter", os.path.join(work, "cuts")])
         for node, other in ((primary, replica), (replica, primary)):
             node.start("--seeds", f"127.0.0.1:{other.port}@{other.bus}")
         if not wait_for(lambda: primary.get("/healthz")[0] == 200 and replica.get("/healthz")[0] == 200, 10):
@@ -231,6 +249,7 @@ def main():
         check_exporter(primary)
         check_bad_visitors(primary)
         check_log(primary)
+        check_filter(primary, replica, os.path.join(work, "cuts"))
         check_unready(primary, replica)
     finally:
         end_children()

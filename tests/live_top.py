@@ -123,11 +123,25 @@ def check_screen(nodes):
     check(third.ended() == (143, True, True), "SIGTERM: the terminal is as before, 143", repr(third.text[-100:]))
 
 
+def check_password(work):
+    node = Node(ORRERYD, work, "secret", ["--slots", "0-16383", "--requirepass", "sesame"])
+    node.start()
+    at = f"127.0.0.1:{node.port}"
+    wait_for(lambda: node.get("/readyz")[0] == 200, 5)
+    refused = top("--once", at)
+    check(refused.returncode == 74 and "NOAUTH" in refused.stderr, "without the password: says so", refused)
+    wrong = top("--once", "-a", "guess", at)
+    check(wrong.returncode == 74 and "sesame" not in wrong.stderr, "with a wrong one, too", wrong)
+    check("cluster ok" in top("--once", "-a", "sesame", at).stdout, "--password")
+    check("cluster ok" in top("--once", at, env={**os.environ, "REDISCLI_AUTH": "sesame"}).stdout, "REDISCLI_AUTH")
+
+
 work = tempfile.mkdtemp()
 try:
     nodes = start_nodes(work)
     check_plain(nodes)
     check_screen(nodes)
+    check_password(work)
 finally:
     end_children()
     shutil.rmtree(work)
