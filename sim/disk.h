@@ -99,6 +99,9 @@ uint64_t sim_disk_size(const SimHostDisk *disk);
  * reported. */
 void sim_disk_kill(SimHostDisk *disk, OrrTime now_ns);
 
+/* The process ends cleanly: what it submitted is written and synced. */
+void sim_disk_stop(SimHostDisk *disk, OrrTime now_ns);
+
 typedef enum SimPowerCutMode {
     SIM_POWER_LOSE,    /* everything unsynced is gone; or torn, with torn_ppm of the model */
     SIM_POWER_KEEP,    /* everything that was written is kept, as luck may have it */

@@ -175,6 +175,13 @@ tear_at(SimHostDisk *disk, const SimPowerCut *cut)
 }
 
 void
+sim_disk_stop(SimHostDisk *disk, OrrTime now_ns)
+{
+    sim_disk_kill(disk, now_ns);
+    crash_files(disk, SIM_POWER_KEEP);
+}
+
+void
 sim_disk_power_cut(SimHostDisk *disk, OrrTime now_ns, const SimPowerCut *cut)
 {
     sim_disk_write_until(disk, now_ns);

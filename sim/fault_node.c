@@ -117,7 +117,11 @@ end_process(SimWorld *world, SimStrike *strike, SimHost *host)
     if (host->process == SIM_PROCESS_ABSENT) {
         return;
     }
-    strike_disk(world, host, command, fate, &strike->rng);
+    if (stop) {
+        sim_disk_stop(host->disk, world->now_ns);
+    } else {
+        strike_disk(world, host, command, fate, &strike->rng);
+    }
     if (sim_sentence_has(command, SIM_PART_RESTART)) {
         plan_restart(world, host, &command->part[SIM_PART_RESTART].dist, &strike->rng);
     }

@@ -240,6 +240,19 @@ test_power_cut_loses_the_unsynced(void)
     rig_free(rig);
 }
 
+/* A clean end: what was still waiting is written, and all of it is synced. */
+static void
+test_stop_syncs_everything(void)
+{
+    Rig *rig = half_synced_rig(1);
+
+    submit(rig, 7, ORR_FILE_LOG, 1, "ij", false);
+    sim_disk_stop(rig->disk, sim_queue_now_ns(rig->queue));
+    power_cut(rig, SIM_POWER_LOSE, ORR_FILE_STATE, 0);
+    T_STR_EQ(shown(rig), "S2=two C1=cfg L1=abcdefghij");
+    rig_free(rig);
+}
+
 static void
 test_power_cut_may_spare_everything(void)
 {
@@ -469,6 +482,7 @@ static const Test TESTS[] = {
     TEST(test_errors),
     TEST(test_kill_keeps_what_was_written),
     TEST(test_power_cut_loses_the_unsynced),
+    TEST(test_stop_syncs_everything),
     TEST(test_power_cut_may_spare_everything),
     TEST(test_torn_tail_has_every_length),
     TEST(test_torn_share),
