@@ -376,7 +376,9 @@ step(Box *box, size_t index, const OrrEvent *event)
     OrrStatus status;
 
     orr_effects_clear(box->effects);
+    box->in_step = true;
     status = orr_node_step(box->nodes[index].node, box_now(box, index), event, box->effects);
+    box->in_step = false;
     box->steps++;
     digest_effects(box);
     perform(box, index);

@@ -42,6 +42,7 @@ typedef struct Box {
     OrrRng rng;        /* of the network */
     uint32_t loss_ppm; /* of frames */
     OrrTime jitter_ns; /* added to the latency of a frame, at most: they overtake each other */
+    bool in_step;      /* a node is being stepped: for who counts what steps allocate */
     uint64_t steps;    /* of all nodes */
     uint64_t effects_digest; /* of all effects, in order */
     size_t frames;
