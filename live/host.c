@@ -19,6 +19,9 @@ struct LiveHost {
     LiveConf *conf;
     const LiveOptions *options; /* of conf */
     LiveDesk *desk;
+    LiveTls *tls;      /* NULL: nobody wants it */
+    LiveTls *next_tls; /* ready to take its place */
+    bool reloading;
     OrrNode *node;
     OrrEffects *effects;
     LiveFiles *files;
@@ -229,11 +232,42 @@ on_answer(void *user, uint64_t client, OrrBytes bytes)
     (void)deliver(user, &event);
 }
 
+static bool
+tls_is_as_before(const LiveTlsOptions *a, const LiveTlsOptions *b)
+{
+    return g_strcmp0(a->cert_file, b->cert_file) == 0 &&
+           g_strcmp0(a->key_file, b->key_file) == 0 && g_strcmp0(a->ca_file, b->ca_file) == 0 &&
+           a->clients == b->clients;
+}
+
+/* Certificates are read anew by SIGHUP, and when other files are named. */
 static char *
 on_prepare(void *user, const LiveOptions *next)
 {
-    (void)user;
-    return live_process_check(next->node.settings.clients_max);
+    LiveHost *host = user;
+    char *why = live_process_check(next->node.settings.clients_max);
+
+    g_clear_pointer(&host->next_tls, live_tls_free);
+    if (why == NULL && host->tls != NULL &&
+        (host->reloading || !tls_is_as_before(&host->options->tls, &next->tls))) {
+        host->next_tls = live_tls_new(&next->tls, &why);
+    }
+    return why;
+}
+
+static void
+take_tls(LiveHost *host)
+{
+    LiveTls *before = host->tls;
+
+    if (host->next_tls != NULL) {
+        host->tls = g_steal_pointer(&host->next_tls);
+        live_link_set_tls(host->link, host->options->tls.cluster ? host->tls : NULL);
+    }
+    live_clients_change(host->clients, host->options, host->tls);
+    if (before != host->tls) {
+        live_tls_free(before);
+    }
 }
 
 static void
@@ -246,6 +280,7 @@ on_changed(void *user, const LiveOptions *before, const LiveOptions *now)
     if (memcmp(&before->node.settings, &now->node.settings, sizeof now->node.settings) != 0) {
         (void)deliver(host, &event);
     }
+    take_tls(host);
     live_log_set_level(now->log_level);
     if (g_strcmp0(before->log_file, now->log_file) != 0 &&
         !live_log_open(now->log_level, now->log_file)) {
@@ -259,7 +294,9 @@ on_reload(void *user)
     LiveHost *host = user;
 
     live_log_reopen();
+    host->reloading = true;
     live_conf_reload(host->conf);
+    host->reloading = false;
 }
 
 static void
@@ -318,6 +355,12 @@ open_all(LiveHost *host, char **why)
                                                         on_client_down};
     const LiveOptions *options = host->options;
 
+    if (options->tls.port != 0 || options->tls.cluster) {
+        host->tls = live_tls_new(&options->tls, why);
+        if (host->tls == NULL) {
+            return false;
+        }
+    }
     host->files = live_files_new(host->loop, options->directory, on_stored, host, why);
     if (host->files == NULL) {
         return false;
@@ -327,7 +370,11 @@ open_all(LiveHost *host, char **why)
     if (host->link == NULL) {
         return false;
     }
-    host->clients = live_clients_new(host->loop, &options->bind, &client_handlers, host, why);
+    if (options->tls.cluster) {
+        live_link_set_tls(host->link, host->tls);
+    }
+    host->clients =
+        live_clients_new(host->loop, options, host->tls, &client_handlers, host, why);
     if (host->clients == NULL) {
         return false;
     }
@@ -423,6 +470,8 @@ live_host_free(LiveHost *host)
     }
     live_loop_before_wait(host->loop, NULL, NULL);
     live_desk_free(host->desk);
+    live_tls_free(host->tls);
+    live_tls_free(host->next_tls);
     live_http_free(host->http);
     live_clients_free(host->clients);
     live_link_free(host->link);

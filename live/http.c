@@ -265,7 +265,7 @@ live_http_new(LiveLoop *loop, const OrrAddress *address, uint16_t port, LiveHttp
                        .user = user,
                        .timer = live_timer_new(loop, sweep, http),
                        .visitors = g_ptr_array_new()};
-    http->listener = live_listen(loop, address, port, on_accepted, http, why);
+    http->listener = live_listen(loop, address, port, LIVE_BACKLOG, on_accepted, http, why);
     if (http->listener == NULL) {
         live_http_free(http);
         return NULL;

@@ -38,6 +38,7 @@ struct LiveLink {
     void *user;
     LiveDatagram *datagram;
     LiveListener *listener;
+    LiveTls *tls;      /* NULL: frames go as they are */
     GHashTable *peers; /* by address */
     GPtrArray *strangers;
     const LiveLinkFilter *filter; /* for tests, or NULL */
@@ -295,6 +296,9 @@ on_accepted(void *user, LiveStream *stream)
     }
     pipe = pipe_new(link);
     pipe->stream = stream;
+    if (link->tls != NULL) {
+        live_stream_secure(stream, live_tls_session_new(link->tls, LIVE_TLS_OF_PEER));
+    }
     g_ptr_array_add(link->strangers, pipe);
     live_stream_start(stream, &PIPE_HANDLERS, pipe);
 }
@@ -395,9 +399,18 @@ call(LiveLink *link, Peer *peer)
     pipe->peer = peer;
     pipe->stream = live_stream_connect(link->loop, &peer->address, peer->address.bus_port,
                                        LIVE_LINK_TIMEOUT_MS, &PIPE_HANDLERS, pipe);
+    if (link->tls != NULL) {
+        live_stream_secure(pipe->stream, live_tls_session_new(link->tls, LIVE_TLS_TO_PEER));
+    }
     live_stream_write(pipe->stream, orr_bytes(hello, sizeof hello));
     peer->ours = pipe;
     return pipe;
+}
+
+void
+live_link_set_tls(LiveLink *link, LiveTls *tls)
+{
+    link->tls = tls;
 }
 
 void
@@ -466,7 +479,8 @@ live_link_new(LiveLoop *loop, const OrrAddress *self, const OrrAddress *bind,
     link->user = user;
     link->peers = g_hash_table_new_full(hash_address, equal_addresses, NULL, g_free);
     link->strangers = g_ptr_array_new();
-    link->listener = live_listen(loop, bind, bind->bus_port, on_accepted, link, why);
+    link->listener =
+        live_listen(loop, bind, bind->bus_port, LIVE_BACKLOG, on_accepted, link, why);
     if (link->listener != NULL) {
         link->datagram =
             live_datagram_new(loop, bind, bind->bus_port, &datagram_handlers, link, why);

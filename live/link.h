@@ -22,6 +22,7 @@
 
 #include "link_filter.h"
 #include "loop.h"
+#include "tls.h"
 
 #define LIVE_LINK_QUEUE_MAX (256u << 20) /* bytes to one peer; more breaks the link */
 #define LIVE_LINK_PEERS_MAX 4096u
@@ -52,6 +53,9 @@ typedef struct LiveLinkStatistics {
 
 /* Lent. */
 const LiveLinkStatistics *live_link_statistics(const LiveLink *link);
+/* From now on connections are by TLS, both those that are called and those that come; NULL:
+ * not. It is lent. */
+void live_link_set_tls(LiveLink *link, LiveTls *tls);
 /* Never calls a handler from inside. */
 void live_link_send(LiveLink *link, const OrrAddress *to, OrrLane lane, OrrBytes frame);
 

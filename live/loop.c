@@ -83,6 +83,8 @@ live_loop_new(void)
     loop->dirty = g_ptr_array_new();
     loop->spare = g_ptr_array_new();
     loop->read_buffer = g_malloc(LIVE_READ_MAX);
+    loop->plain_buffer = g_malloc(LIVE_READ_MAX);
+    g_queue_init(&loop->handshakes);
     g_assert(uv_prepare_init(&loop->uv, &loop->prepare) == 0);
     loop->prepare.data = loop;
     g_assert(uv_prepare_start(&loop->prepare, on_prepare) == 0);
@@ -117,6 +119,7 @@ live_loop_free(LiveLoop *loop)
     g_ptr_array_unref(loop->dirty);
     g_ptr_array_unref(loop->spare);
     g_free(loop->read_buffer);
+    g_free(loop->plain_buffer);
     g_free(loop);
 }
 

@@ -23,6 +23,9 @@ typedef struct LiveTimer LiveTimer;
 typedef struct LiveStream LiveStream;
 typedef struct LiveListener LiveListener;
 typedef struct LiveDatagram LiveDatagram;
+struct LiveTlsSession; /* tls.h */
+
+#define LIVE_BACKLOG 511u /* connections that wait to be accepted, as a rule */
 
 LiveLoop *live_loop_new(void);
 /* All streams, timers, listeners and datagrams of the loop are gone afterwards. */
@@ -56,16 +59,24 @@ typedef struct LiveStreamHandlers {
     void (*closed)(void *user, int error);
 } LiveStreamHandlers;
 
-/* Listens on ip and `port` of `address`. NULL: *why, owned by the caller. */
+/* Listens on ip and `port` of `address`; `backlog` connections may wait to be accepted. NULL:
+ * *why, owned by the caller. */
 LiveListener *live_listen(LiveLoop *loop, const OrrAddress *address, uint16_t port,
-                          void (*accepted)(void *user, LiveStream *stream), void *user,
-                          char **why);
+                          unsigned backlog, void (*accepted)(void *user, LiveStream *stream),
+                          void *user, char **why);
 void live_listener_close(LiveListener *listener);
+/* Connections that are accepted from now on are asked by TCP whether they are there when they
+ * were silent for so many seconds; 0: never. */
+void live_listener_keepalive(LiveListener *listener, unsigned seconds);
 /* Begins to connect; connected() or closed() follows. Unanswered bytes, and an unanswered
  * attempt, give up after `timeout_ms`. */
 LiveStream *live_stream_connect(LiveLoop *loop, const OrrAddress *address, uint16_t port,
                                 unsigned timeout_ms, const LiveStreamHandlers *handlers,
                                 void *user);
+/* TLS from here on, by a session that is the stream's then: of an accepted stream before it is
+ * started, of a called one at once. connected() comes when both ends know each other; a
+ * handshake that takes too long, or is one too many, ends the stream with ETIMEDOUT. */
+void live_stream_secure(LiveStream *stream, struct LiveTlsSession *session);
 /* Begins to read a stream that was accepted. */
 void live_stream_start(LiveStream *stream, const LiveStreamHandlers *handlers, void *user);
 /* Reads at most so many bytes at once; otherwise LIVE_READ_MAX. */

@@ -7,6 +7,10 @@
 #include <uv.h>
 
 #include "loop.h"
+#include "tls.h"
+
+#define LIVE_HANDSHAKES_MAX 512u /* of TLS, under way at once */
+#define LIVE_HANDSHAKE_MS 10000u /* for one of them */
 
 struct LiveLoop {
     uv_loop_t uv;
@@ -16,7 +20,44 @@ struct LiveLoop {
     GPtrArray *dirty; /* of LiveStream that have something to send; NULL: dropped meanwhile */
     GPtrArray *spare; /* the other of two lists: one is walked, one is filled */
     char *read_buffer;
+    char *plain_buffer;         /* what TLS made of what was read */
+    GQueue handshakes;          /* of LiveStream, in the order they began */
+    LiveTimer *handshake_timer; /* NULL: there was none yet */
 };
+
+struct LiveStream {
+    uv_tcp_t uv;
+    uv_connect_t connect;
+    uv_write_t write;
+    LiveLoop *loop;
+    LiveStreamHandlers handlers;
+    void *user;
+    GByteArray *queue;   /* to be sent */
+    GByteArray *sending; /* lent to the kernel's turn; NULL: nothing is under way */
+    unsigned read_size;
+    int error;
+    bool connecting;
+    bool calling; /* we connected, or are about to */
+    bool dirty;
+    bool dropped; /* the owner wants to hear nothing more */
+    bool ending;
+    bool closing;
+    LiveTlsSession *tls;     /* owned; NULL: bytes go as they are */
+    OrrTime handshake_until; /* 0: done, or none */
+    GList handshake_link;    /* in the loop's list until then */
+};
+
+/* It has something to send, or to end. */
+void live_stream_make_dirty(LiveStream *stream);
+
+/* loop_secure.c: a stream that has a session. */
+void live_secure_begin(LiveStream *stream);
+void live_secure_read(LiveStream *stream, OrrBytes bytes);
+void live_secure_write(LiveStream *stream, OrrBytes bytes);
+void live_secure_end(LiveStream *stream);
+/* These two for any stream. */
+void live_secure_close(LiveStream *stream);
+void live_secure_free(LiveStream *stream);
 
 /* Sends what streams have queued. */
 void live_streams_flush(LiveLoop *loop);

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
-#define ACCEPTS_MAX 512         /* waiting to be accepted */
+#define END_TIMEOUT_MS 10000u   /* for the last bytes to be taken */
+#define KEEPALIVE_S 60u         /* until somebody says otherwise */
 #define BUFFER_KEPT (64u << 10) /* bytes of an empty output buffer that are not given back */
 
 struct LiveListener {
@@ -12,24 +13,7 @@ struct LiveListener {
     LiveLoop *loop;
     void (*accepted)(void *user, LiveStream *stream);
     void *user;
-};
-
-struct LiveStream {
-    uv_tcp_t uv;
-    uv_connect_t connect;
-    uv_write_t write;
-    LiveLoop *loop;
-    LiveStreamHandlers handlers;
-    void *user;
-    GByteArray *queue;   /* to be sent */
-    GByteArray *sending; /* lent to the kernel's turn; NULL: nothing is under way */
-    unsigned read_size;
-    int error;
-    bool connecting;
-    bool dirty;
-    bool dropped; /* the owner wants to hear nothing more */
-    bool ending;
-    bool closing;
+    unsigned keepalive_s;
 };
 
 static LiveStream *
@@ -62,6 +46,7 @@ on_closed(uv_handle_t *handle)
     if (stream->sending != NULL) {
         g_byte_array_unref(stream->sending);
     }
+    live_secure_free(stream);
     g_free(stream);
 }
 
@@ -70,17 +55,29 @@ close_with(LiveStream *stream, int error)
 {
     if (!stream->closing) {
         stream->closing = true;
-        stream->error = error;
+        stream->error = error != 0 ? error : stream->error;
+        live_secure_close(stream);
         uv_close((uv_handle_t *)&stream->uv, on_closed);
     }
 }
 
-static void
-make_dirty(LiveStream *stream)
+void
+live_stream_make_dirty(LiveStream *stream)
 {
     if (!stream->dirty && !stream->closing) {
         stream->dirty = true;
         g_ptr_array_add(stream->loop->dirty, stream);
+    }
+}
+
+/* Bytes that the other end does not take for so long end the connection. */
+static void
+set_timeout(LiveStream *stream, unsigned timeout_ms)
+{
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&stream->uv, &fd) == 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
     }
 }
 
@@ -96,7 +93,7 @@ on_written(uv_write_t *request, int status)
     if (status < 0) {
         close_with(stream, -status);
     } else if (stream->queue->len > 0 || stream->ending) {
-        make_dirty(stream);
+        live_stream_make_dirty(stream);
     }
     if (!stream->closing && stream->handlers.sent != NULL) {
         stream->handlers.sent(stream->user);
@@ -111,6 +108,9 @@ send_rest(LiveStream *stream, guint sent)
         uv_buf_init((char *)stream->queue->data + sent, stream->queue->len - sent);
     int status;
 
+    if (stream->ending) {
+        set_timeout(stream, END_TIMEOUT_MS);
+    }
     stream->sending = stream->queue;
     stream->queue = g_byte_array_new();
     status = uv_write(&stream->write, (uv_stream_t *)&stream->uv, &buffer, 1, on_written);
@@ -181,14 +181,19 @@ live_stream_write(LiveStream *stream, OrrBytes bytes)
     if (stream->closing || stream->ending) {
         return;
     }
+    if (stream->tls != NULL) {
+        live_secure_write(stream, bytes);
+        return;
+    }
     g_byte_array_append(stream->queue, bytes.data, (guint)bytes.size);
-    make_dirty(stream);
+    live_stream_make_dirty(stream);
 }
 
 size_t
 live_stream_pending(const LiveStream *stream)
 {
-    return stream->queue->len + (stream->sending != NULL ? stream->sending->len : 0);
+    return stream->queue->len + (stream->sending != NULL ? stream->sending->len : 0) +
+           (stream->tls != NULL ? live_tls_waiting(stream->tls) : 0);
 }
 
 /* Reading */
@@ -214,7 +219,11 @@ on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
         close_with(stream, size == UV_EOF ? 0 : (int)-size);
         return;
     }
-    stream->handlers.bytes(stream->user, orr_bytes(buffer->base, (size_t)size));
+    if (stream->tls != NULL) {
+        live_secure_read(stream, orr_bytes(buffer->base, (size_t)size));
+    } else {
+        stream->handlers.bytes(stream->user, orr_bytes(buffer->base, (size_t)size));
+    }
 }
 
 void
@@ -251,10 +260,16 @@ live_stream_start(LiveStream *stream, const LiveStreamHandlers *handlers, void *
 void
 live_stream_end(LiveStream *stream)
 {
-    if (!stream->closing) {
+    if (!stream->closing && !stream->ending) {
         (void)uv_read_stop((uv_stream_t *)&stream->uv);
-        make_dirty(stream);
+        if (stream->tls != NULL) {
+            live_secure_end(stream);
+        }
+        live_stream_make_dirty(stream);
         stream->ending = true;
+        if (stream->sending != NULL) {
+            set_timeout(stream, END_TIMEOUT_MS);
+        }
     }
 }
 
@@ -312,16 +327,6 @@ live_stream_names(const LiveStream *stream, OrrAddress *remote, OrrAddress *loca
 /* Beginning */
 
 static void
-set_timeout(LiveStream *stream, unsigned timeout_ms)
-{
-    uv_os_fd_t fd;
-
-    if (uv_fileno((uv_handle_t *)&stream->uv, &fd) == 0) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-    }
-}
-
-static void
 on_connected(uv_connect_t *request, int status)
 {
     LiveStream *stream = request->data;
@@ -334,11 +339,13 @@ on_connected(uv_connect_t *request, int status)
         close_with(stream, -status);
         return;
     }
-    if (stream->handlers.connected != NULL) {
+    if (stream->tls != NULL) {
+        live_secure_begin(stream);
+    } else if (stream->handlers.connected != NULL) {
         stream->handlers.connected(stream->user);
     }
     live_stream_pause(stream, false);
-    make_dirty(stream);
+    live_stream_make_dirty(stream);
 }
 
 LiveStream *
@@ -351,7 +358,7 @@ live_stream_connect(LiveLoop *loop, const OrrAddress *address, uint16_t port,
 
     stream->handlers = *handlers;
     stream->user = user;
-    stream->connecting = true;
+    stream->connecting = stream->calling = true;
     (void)live_socket_address(address, port, &to);
     (void)uv_tcp_nodelay(&stream->uv, 1);
     status = uv_tcp_connect(&stream->connect, &stream->uv, &to.any, on_connected);
@@ -378,8 +385,14 @@ on_connection(uv_stream_t *handle, int status)
         return;
     }
     (void)uv_tcp_nodelay(&stream->uv, 1);
-    (void)uv_tcp_keepalive(&stream->uv, 1, 60);
+    (void)uv_tcp_keepalive(&stream->uv, listener->keepalive_s > 0, listener->keepalive_s);
     listener->accepted(listener->user, stream);
+}
+
+void
+live_listener_keepalive(LiveListener *listener, unsigned seconds)
+{
+    listener->keepalive_s = seconds;
 }
 
 static void
@@ -389,7 +402,7 @@ free_listener(uv_handle_t *handle)
 }
 
 LiveListener *
-live_listen(LiveLoop *loop, const OrrAddress *address, uint16_t port,
+live_listen(LiveLoop *loop, const OrrAddress *address, uint16_t port, unsigned backlog,
             void (*accepted)(void *user, LiveStream *stream), void *user, char **why)
 {
     LiveListener *listener = g_new0(LiveListener, 1);
@@ -397,13 +410,14 @@ live_listen(LiveLoop *loop, const OrrAddress *address, uint16_t port,
     char ip[ORR_ADDRESS_TEXT_SIZE];
     int status;
 
-    *listener = (LiveListener){.loop = loop, .accepted = accepted, .user = user};
+    *listener = (LiveListener){
+        .loop = loop, .accepted = accepted, .user = user, .keepalive_s = KEEPALIVE_S};
     (void)live_socket_address(address, port, &at);
     g_assert(uv_tcp_init(&loop->uv, &listener->uv) == 0);
     listener->uv.data = listener;
     status = uv_tcp_bind(&listener->uv, &at.any, 0);
     if (status == 0) {
-        status = uv_listen((uv_stream_t *)&listener->uv, ACCEPTS_MAX, on_connection);
+        status = uv_listen((uv_stream_t *)&listener->uv, (int)backlog, on_connection);
     }
     if (status == 0) {
         return listener;
