@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays transcripts/sessions.txt, what several connections say in turn, to a real redis-server
 (7.0, cluster mode, all slots on it) and writes all that comes back to
-transcripts/sessions.golden, which test_sessions replays. Run it only to add lines or for another
+transcripts/sessions.golden, which test_conversations replays. Run it only to add lines or for another
 Redis, and explain each line that changes.
 
     tests/record_sessions.py                 record

@@ -419,7 +419,7 @@ test_the_table_describes_itself(void)
     run(&rig, "command info get nosuch");
     T_TRUE(reply_contains(&rig, "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n"
                                 ":1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@string\r\n+@fast\r\n"));
-    T_TRUE(reply_contains(&rig, "*-1\r\n"));
+    T_TRUE(reply_contains(&rig, "$-1\r\n"));
     run(&rig, "command getkeys mset a 1 b 2");
     T_TRUE(orr_bytes_equal(orr_reply_bytes(rig.reply),
                            orr_bytes_of_string("*2\r\n$1\r\na\r\n$1\r\nb\r\n")));

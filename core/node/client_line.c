@@ -35,7 +35,7 @@ orr_client_format_place(const OrrAddress *address, char *text)
 {
     char ip[ORR_ADDRESS_TEXT_SIZE];
 
-    if (orr_address_is_none(address)) {
+    if (address->port == 0) {
         g_strlcpy(text, "?:0", ORR_CLIENT_PLACE_SIZE);
         return;
     }

@@ -132,6 +132,11 @@ const char *orr_command_group_name(OrrCommandGroup group);
 void orr_command_flag_names(const OrrCommand *command,
                             void (*name)(const char *flag, void *context), void *context);
 
+/* Hints for routers, as Redis words them; ended by NULL unless all ORR_COMMAND_HINTS_MAX are
+ * there. */
+#define ORR_COMMAND_HINTS_MAX 3u
+const char *const *orr_command_hints(const OrrCommand *command);
+
 /* True if so many words are right for this command. */
 bool orr_command_arity_fits(const OrrCommand *command, size_t arg_count);
 

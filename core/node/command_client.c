@@ -276,12 +276,12 @@ run_pause(OrrCommandContext *context)
     bool writes_only = context->arg_count == 4 && orr_arg_is(context->args[3], "write");
     int64_t timeout_ms;
 
-    if (context->arg_count > 4 ||
-        (context->arg_count == 4 && !writes_only && !orr_arg_is(context->args[3], "all"))) {
-        orr_reply_error(context->reply, context->arg_count > 4
-                                            ? "ERR wrong number of arguments for "
-                                              "'client|pause' command"
-                                            : "ERR CLIENT PAUSE mode must be WRITE or ALL");
+    if (context->arg_count > 4) {
+        orr_command_reply_subcommand_syntax(context);
+        return;
+    }
+    if (context->arg_count == 4 && !writes_only && !orr_arg_is(context->args[3], "all")) {
+        orr_reply_error(context->reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
     if (!orr_parse_integer(context->args[2], &timeout_ms) ||
@@ -313,8 +313,11 @@ run_unblock(OrrCommandContext *context)
     OrrClient *client;
     int64_t id;
 
-    if (context->arg_count > 4 ||
-        (context->arg_count == 4 && !error && !orr_arg_is(context->args[3], "timeout"))) {
+    if (context->arg_count > 4) {
+        orr_command_reply_subcommand_syntax(context);
+        return;
+    }
+    if (context->arg_count == 4 && !error && !orr_arg_is(context->args[3], "timeout")) {
         orr_reply_error(context->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
@@ -370,10 +373,6 @@ run_no_evict(OrrCommandContext *context)
 static void
 run_caching(OrrCommandContext *context)
 {
-    if (!orr_arg_is(context->args[2], "yes") && !orr_arg_is(context->args[2], "no")) {
-        orr_reply_error(context->reply, ORR_ERROR_SYNTAX);
-        return;
-    }
     orr_reply_error(context->reply,
                     "ERR CLIENT CACHING can be called only when the client is in tracking mode "
                     "with OPTIN or OPTOUT mode enabled");

@@ -33,15 +33,23 @@ orr_cluster_parse_slot(OrrCommandContext *context, OrrBytes text, uint16_t *slot
 }
 
 OrrMember *
-orr_cluster_parse_node(OrrCommandContext *context, OrrBytes text)
+orr_cluster_find_node(OrrCommandContext *context, OrrBytes text)
 {
-    OrrId id;
     OrrMember *member = NULL;
+    OrrId id;
 
     if (orr_id_parse(text, &id) == ORR_OK) {
         member = orr_members_find(orr_command_node(context)->context.members, &id);
     }
-    if (member == NULL || !orr_member_counts(member)) {
+    return member != NULL && orr_member_counts(member) ? member : NULL;
+}
+
+OrrMember *
+orr_cluster_parse_node(OrrCommandContext *context, OrrBytes text)
+{
+    OrrMember *member = orr_cluster_find_node(context, text);
+
+    if (member == NULL) {
         orr_reply_error_about(context->reply, "ERR Unknown node ", text, "");
         return NULL;
     }

@@ -10,6 +10,8 @@
 void orr_cluster_trace_admin(OrrCommandContext *context);
 /* Arguments; if they are wrong, the client is told. */
 bool orr_cluster_parse_slot(OrrCommandContext *context, OrrBytes text, uint16_t *slot);
+/* The same without a word: NULL, there is no such member. */
+OrrMember *orr_cluster_find_node(OrrCommandContext *context, OrrBytes text);
 OrrMember *orr_cluster_parse_node(OrrCommandContext *context, OrrBytes text);
 
 /* Handlers */

@@ -27,24 +27,47 @@ parse_ip(OrrBytes text, OrrAddress *address)
     return true;
 }
 
+/* The port and, if it is not said, the one 10000 above it; false: no numbers, and the client is
+ * told. */
+static bool
+meet_ports(OrrCommandContext *context, int64_t *port, int64_t *bus_port)
+{
+    if (!orr_parse_integer(context->args[3], port)) {
+        orr_reply_error_about(context->reply,
+                              "ERR Invalid TCP base port specified: ", context->args[3], "");
+        return false;
+    }
+    *bus_port = *port + 10000;
+    if (context->arg_count > 4 && !orr_parse_integer(context->args[4], bus_port)) {
+        orr_reply_error_about(context->reply,
+                              "ERR Invalid TCP bus port specified: ", context->args[4], "");
+        return false;
+    }
+    return true;
+}
+
 void
 orr_cluster_meet(OrrCommandContext *context)
 {
     OrrNode *node = orr_command_node(context);
     OrrAddress address;
-    uint64_t port = 0;
-    uint64_t bus_port = 0;
+    int64_t port;
+    int64_t bus_port;
 
-    if (!orr_parse_u64(context->args[3], &port) || port == 0 || port > 65535 ||
-        (context->arg_count > 4 &&
-         (!orr_parse_u64(context->args[4], &bus_port) || bus_port > 65535)) ||
-        !parse_ip(context->args[2], &address)) {
-        orr_reply_error_about(context->reply,
-                              "ERR Invalid node address specified: ", context->args[2], "");
+    if (context->arg_count > 5) {
+        orr_command_reply_subcommand_syntax(context);
         return;
     }
-    if (bus_port == 0) {
-        bus_port = port <= 55535 ? port + 10000 : 0;
+    if (!meet_ports(context, &port, &bus_port)) {
+        return;
+    }
+    if (port < 1 || port > 65535 || bus_port < 1 || bus_port > 65535 ||
+        !parse_ip(context->args[2], &address)) {
+        g_autofree char *after = g_strdup_printf(":%" G_GINT64_FORMAT, port);
+
+        orr_reply_error_about(context->reply,
+                              "ERR Invalid node address specified: ", context->args[2], after);
+        return;
     }
     address.port = (uint16_t)port;
     address.bus_port = (uint16_t)bus_port;
@@ -123,6 +146,10 @@ orr_cluster_failover(OrrCommandContext *context)
     OrrNode *node = orr_command_node(context);
     OrrFailoverWish wish = ORR_FAILOVER_NORMAL;
 
+    if (context->arg_count > 3) {
+        orr_command_reply_subcommand_syntax(context);
+        return;
+    }
     if (context->arg_count == 3) {
         if (orr_word_is(context->args[2], "force")) {
             wish = ORR_FAILOVER_FORCE;
@@ -150,6 +177,10 @@ orr_cluster_reset(OrrCommandContext *context)
     OrrNode *node = orr_command_node(context);
     bool hard = context->arg_count == 3 && orr_word_is(context->args[2], "hard");
 
+    if (context->arg_count > 3) {
+        orr_command_reply_subcommand_syntax(context);
+        return;
+    }
     if (context->arg_count == 3 && !hard && !orr_word_is(context->args[2], "soft")) {
         orr_reply_error(context->reply, "ERR syntax error");
         return;
@@ -184,13 +215,19 @@ void
 orr_cluster_set_config_epoch(OrrCommandContext *context)
 {
     OrrNode *node = orr_command_node(context);
+    int64_t wanted;
     uint64_t epoch;
     OrrShardRecord record = {orr_node_self(node)->shard->id, node->sender.self, 0, 0};
 
-    if (!orr_parse_u64(context->args[2], &epoch) || epoch == 0) {
-        orr_reply_error(context->reply, "ERR Invalid config epoch specified");
+    if (!orr_integer_arg(context, 2, &wanted)) {
         return;
     }
+    if (wanted < 0) {
+        orr_reply_error_about(context->reply,
+                              "ERR Invalid config epoch specified: ", context->args[2], "");
+        return;
+    }
+    epoch = (uint64_t)MAX(wanted, 1);
     if (!orr_node_is_alone(node)) {
         orr_reply_error(context->reply, "ERR The user can assign a config epoch only when the "
                                         "node does not know any other node.");

@@ -19,44 +19,94 @@ claim(OrrCommandContext *context, uint16_t first, uint16_t last, const OrrId *sh
     orr_node_take_slots(node, &record, true, node->out);
 }
 
-/* Words from `word` on are slots, or pairs of first and last. */
+/* Slots that a command has named so far. */
+typedef struct Named {
+    uint8_t bits[ORR_SLOT_COUNT / 8];
+} Named;
+
+/* One slot of a command that adds or deletes; false: it may not, and the client is told. */
+static bool
+slot_fits(OrrCommandContext *context, uint32_t slot, bool must_be_owned, Named *named)
+{
+    const OrrNode *node = orr_command_node(context);
+    OrrSlotView view = orr_slotmap_get(node->context.slotmap, (uint16_t)slot);
+    unsigned bit = 1u << slot % 8;
+    const char *why = NULL;
+    char text[64];
+
+    if (orr_id_is_none(&view.shard) == must_be_owned) {
+        why =
+            must_be_owned ? "ERR Slot %u is already unassigned" : "ERR Slot %u is already busy";
+    } else if ((named->bits[slot / 8] & bit) != 0) {
+        why = "ERR Slot %u specified multiple times";
+    }
+    named->bits[slot / 8] |= (uint8_t)bit;
+    if (why != NULL) {
+        const char *number = strstr(why, "%u");
+
+        g_snprintf(text, sizeof text, "%.*s%u%s", (int)(number - why), why, slot, number + 2);
+        orr_reply_error(context->reply, text);
+    }
+    return why == NULL;
+}
+
+/* The slot in word `word`, or the range that begins there. */
+static bool
+parse_range(OrrCommandContext *context, size_t word, bool pairs, uint16_t *first,
+            uint16_t *last)
+{
+    char text[96];
+
+    if (!orr_cluster_parse_slot(context, context->args[word], first) ||
+        !orr_cluster_parse_slot(context, context->args[word + (pairs ? 1 : 0)], last)) {
+        return false;
+    }
+    if (*first > *last) {
+        g_snprintf(text, sizeof text,
+                   "ERR start slot number %u is greater than end slot number %u", *first,
+                   *last);
+        orr_reply_error(context->reply, text);
+        return false;
+    }
+    return true;
+}
+
+static bool
+all_fit(OrrCommandContext *context, bool pairs, bool must_be_owned)
+{
+    Named named = {{0}};
+
+    for (size_t i = 2; i < context->arg_count; i += pairs ? 2 : 1) {
+        uint16_t first;
+        uint16_t last;
+
+        if (!parse_range(context, i, pairs, &first, &last)) {
+            return false;
+        }
+        for (uint32_t slot = first; slot <= last; slot++) {
+            if (!slot_fits(context, slot, must_be_owned, &named)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Words from 2 on are slots, or pairs of first and last: all are checked before the first is
+ * changed. */
 static bool
 for_each_range(OrrCommandContext *context, bool pairs, bool must_be_owned,
                void (*use)(OrrCommandContext *context, uint16_t first, uint16_t last))
 {
-    OrrNode *node = orr_command_node(context);
-    size_t step = pairs ? 2 : 1;
+    if (!all_fit(context, pairs, must_be_owned)) {
+        return false;
+    }
+    for (size_t i = 2; i < context->arg_count; i += pairs ? 2 : 1) {
+        uint16_t first;
+        uint16_t last;
 
-    for (int pass = 0; pass < 2; pass++) { /* all are checked before the first is changed */
-        for (size_t i = 2; i + step <= context->arg_count; i += step) {
-            uint16_t first;
-            uint16_t last;
-
-            if (!orr_cluster_parse_slot(context, context->args[i], &first) ||
-                !orr_cluster_parse_slot(context, context->args[i + step - 1], &last)) {
-                return false;
-            }
-            if (first > last) {
-                orr_reply_error(context->reply,
-                                "ERR start slot number is greater than end slot number");
-                return false;
-            }
-            for (uint32_t slot = first; pass == 0 && slot <= last; slot++) {
-                OrrSlotView view = orr_slotmap_get(node->context.slotmap, (uint16_t)slot);
-                char text[64];
-
-                if (orr_id_is_none(&view.shard) == must_be_owned) {
-                    g_snprintf(text, sizeof text,
-                               must_be_owned ? "ERR Slot %u is already unassigned"
-                                             : "ERR Slot %u is already busy",
-                               slot);
-                    orr_reply_error(context->reply, text);
-                    return false;
-                }
-            }
-            if (pass == 1) {
-                use(context, first, last);
-            }
+        if (parse_range(context, i, pairs, &first, &last)) {
+            use(context, first, last);
         }
     }
     return true;
@@ -153,11 +203,17 @@ orr_cluster_flushslots(OrrCommandContext *context)
 void
 orr_cluster_countkeysinslot(OrrCommandContext *context)
 {
+    int64_t number;
     uint16_t slot;
 
-    if (!orr_cluster_parse_slot(context, context->args[2], &slot)) {
+    if (!orr_integer_arg(context, 2, &number)) {
         return;
     }
+    if (number < 0 || number >= (int64_t)ORR_SLOT_COUNT) {
+        orr_reply_error(context->reply, "ERR Invalid slot");
+        return;
+    }
+    slot = (uint16_t)number;
     /* what is here of an importing slot still counts as the source's, or redis-cli --cluster
      * fix would take this node for an owner */
     orr_reply_integer(context->reply,
@@ -188,23 +244,23 @@ list_key(const OrrValue *value, void *context)
 void
 orr_cluster_getkeysinslot(OrrCommandContext *context)
 {
-    uint16_t slot;
-    uint64_t room;
+    int64_t slot;
+    int64_t room;
     uint64_t cursor = 0;
     size_t at = orr_reply_size(context->reply);
     KeyList list = {context->reply, 0, 0};
 
-    if (!orr_cluster_parse_slot(context, context->args[2], &slot)) {
+    if (!orr_integer_arg(context, 2, &slot) || !orr_integer_arg(context, 3, &room)) {
         return;
     }
-    if (!orr_parse_u64(context->args[3], &room)) {
-        orr_reply_error(context->reply, "ERR Invalid number of keys");
+    if (slot < 0 || slot >= (int64_t)ORR_SLOT_COUNT || room < 0) {
+        orr_reply_error(context->reply, "ERR Invalid slot or number of keys");
         return;
     }
     list.room = (size_t)room;
     do {
-        cursor = orr_keyspace_scan_slot(context->keyspace, slot, cursor, 64, ORR_ANY_TIME,
-                                        list_key, &list);
+        cursor = orr_keyspace_scan_slot(context->keyspace, (uint16_t)slot, cursor, 64,
+                                        ORR_ANY_TIME, list_key, &list);
     } while (cursor != 0 && list.count < list.room);
     orr_reply_insert_array(context->reply, at, list.count);
 }

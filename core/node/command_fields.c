@@ -184,10 +184,17 @@ run_hrandfield(OrrCommandContext *context)
     OrrValue field;
     int64_t count = 0;
 
-    if (context->arg_count > 2 && (!orr_parse_integer(context->args[2], &count) ||
-                                   count == INT64_MIN || count < -RANDOM_FIELDS_MAX)) {
+    if (context->arg_count > 2 && !orr_integer_arg(context, 2, &count)) {
+        return;
+    }
+    if (count == INT64_MIN) {
         orr_reply_error(context->reply,
-                        count != 0 ? "ERR value is out of range" : ORR_ERROR_NOT_INTEGER);
+                        "ERR value is out of range, value must between -9223372036854775807 "
+                        "and 9223372036854775807");
+        return;
+    }
+    if (count < -RANDOM_FIELDS_MAX) {
+        orr_reply_error(context->reply, "ERR value is out of range");
         return;
     }
     if (context->arg_count > 4 ||

@@ -5,6 +5,15 @@
 static void
 run_list(OrrCommandContext *context)
 {
+    for (size_t i = 2; i < context->arg_count; i++) {
+        if (orr_arg_is(context->args[i], "libraryname") && i + 1 < context->arg_count) {
+            i++;
+        } else if (!orr_arg_is(context->args[i], "withcode")) {
+            orr_reply_error_about(context->reply, "ERR Unknown argument ", context->args[i],
+                                  "");
+            return;
+        }
+    }
     orr_reply_array(context->reply, 0);
 }
 
@@ -27,6 +36,11 @@ run_restore(OrrCommandContext *context)
 static void
 run_flush(OrrCommandContext *context)
 {
+    if (context->arg_count > 2 && !orr_arg_is(context->args[2], "sync") &&
+        !orr_arg_is(context->args[2], "async")) {
+        orr_reply_error(context->reply, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+        return;
+    }
     orr_reply_ok(context->reply);
 }
 

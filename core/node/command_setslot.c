@@ -25,14 +25,18 @@ open_slot(OrrCommandContext *context, uint16_t slot, OrrOpenState state, OrrByte
     OrrNode *node = orr_command_node(context);
     const OrrShard *own = orr_node_self(node)->shard;
     bool owned = orr_slotmap_owns(node->context.slotmap, slot, &own->id);
-    OrrMember *member = orr_cluster_parse_node(context, peer);
+    OrrMember *member = NULL;
     const OrrOpenSlot *open;
     char text[80];
 
-    if (member == NULL) {
-        return;
+    if (owned == (state == ORR_OPEN_MIGRATING)) {
+        member = orr_cluster_find_node(context, peer);
+        if (member == NULL) {
+            orr_reply_error_about(context->reply, "ERR I don't know about node ", peer, "");
+            return;
+        }
     }
-    if (owned != (state == ORR_OPEN_MIGRATING)) {
+    if (member == NULL) {
         g_snprintf(text, sizeof text,
                    owned ? "ERR I'm already the owner of hash slot %u"
                          : "ERR I'm not the owner of hash slot %u",

@@ -220,6 +220,21 @@ reply_key_specs(OrrReply *reply, const OrrCommand *command)
     }
 }
 
+static void
+reply_hints(OrrReply *reply, const OrrCommand *command)
+{
+    const char *const *hints = orr_command_hints(command);
+    size_t count = 0;
+
+    while (count < ORR_COMMAND_HINTS_MAX && hints[count] != NULL) {
+        count++;
+    }
+    orr_reply_array(reply, count);
+    for (size_t i = 0; i < count; i++) {
+        orr_reply_bulk_string(reply, hints[i]);
+    }
+}
+
 static size_t
 subcommand_count(const OrrCommand *command)
 {
@@ -243,7 +258,7 @@ reply_row(OrrReply *reply, const OrrCommand *command)
     orr_reply_integer(reply, command->last_key);
     orr_reply_integer(reply, command->key_step);
     reply_categories(reply, command);
-    orr_reply_array(reply, 0); /* hints to routers */
+    reply_hints(reply, command);
     reply_key_specs(reply, command);
     orr_reply_array(reply, subcommand_count(command));
     for (const OrrCommand *row = command->subcommands; row != NULL && row->name != NULL;
@@ -303,7 +318,7 @@ run_info(OrrCommandContext *context)
         if (command != NULL) {
             reply_row(context->reply, command);
         } else {
-            orr_reply_null_array(context->reply);
+            orr_reply_null(context->reply);
         }
     }
 }
