@@ -53,7 +53,7 @@ void live_timer_set(LiveTimer *timer, OrrTime at_ns);
 typedef struct LiveStreamHandlers {
     void (*connected)(void *user); /* of live_stream_connect(); may be NULL */
     void (*bytes)(void *user, OrrBytes bytes);
-    void (*sent)(void *user); /* bytes that had to wait went out; may be NULL */
+    void (*sent)(void *user); /* bytes that were written went out; may be NULL */
     /* The stream is gone; `error` is an errno, 0 for an orderly end. Called once, never from
      * inside of a function of this header, and not after live_stream_drop(). */
     void (*closed)(void *user, int error);

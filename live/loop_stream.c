@@ -153,6 +153,9 @@ flush(LiveStream *stream)
             return;
         }
         empty_queue(stream);
+        if (stream->handlers.sent != NULL) {
+            stream->handlers.sent(stream->user);
+        }
     }
     if (stream->ending) {
         close_with(stream, 0);

@@ -99,6 +99,11 @@ for client in slow:
     client.close()
 
 hold("a value of 1 MB", ask(other, f"*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n$1000000\r\n{'x' * 1000000}\r\n") == b"+OK\r\n")
+other.sendall(b"GET huge\r\n")
+got = 0
+while got < 1000012:
+    got += len(other.recv(1 << 20))
+hold("and one who has read it goes on", ask(other, "PING\r\n") == b"+PONG\r\n")
 before = resident_mb()
 greedy = connect()
 greedy.sendall(b"GET huge\r\n" * 1000)
