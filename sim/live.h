@@ -29,6 +29,8 @@
 #include "run.h"
 #include "world.h"
 
+#define SIM_LIVE_NODES_MAX 64u /* processes on one machine */
+
 typedef struct SimLiveOptions {
     const char *daemon;    /* the program; NULL: beside this one, or in PATH */
     const char *directory; /* for files and logs of the nodes, kept; NULL: a temporary one */

@@ -77,6 +77,12 @@ sim_live_check_limits(SimLive *live, bool skip)
     const SimScenario *scenario = live->scenario;
     unsigned refused = 0;
 
+    if (scenario->node_count > SIM_LIVE_NODES_MAX) {
+        fprintf(stderr,
+                "%s: %u nodes are too many to be processes of one machine; at most %u\n",
+                scenario->path, scenario->node_count, SIM_LIVE_NODES_MAX);
+        return false;
+    }
     for (unsigned i = 0; i < scenario->action_count; i++) {
         const SimAction *action = &scenario->timeline[i];
         const char *why = sim_live_undoable(&action->command);

@@ -35,12 +35,14 @@ begin holds -v -o "$work/holds" "$here/live/failover.yaml"
 begin no-failover --set failover=no "$here/live/failover.yaml"
 begin loss "$here/live/loss.yaml"
 begin refused "$here/live/clock.yaml"
+begin many "$here/../scenarios/scale/1000-nodes.yaml"
 begin skipped --skip "$here/live/clock.yaml"
 wait
 expect holds 0 'all held'
 expect no-failover 1 '✗ within 1s of crash: slots of shard a served'
 expect loss 1 '✗ acknowledged writes lost = 0  \[[1-9]'
 expect refused 65 'clock.yaml:12:.*the clock is the machine'
+expect many 65 'too many to be processes'
 expect skipped 0 'left out: .*clock'
 for file in report.txt history.jsonl nodes/n1.log nodes/n6.log; do
     [ -s "$work/holds/$file" ] || bad "with -o there is no $file"
