@@ -25,7 +25,7 @@ orr_settings_default(void)
         .rank_delay_ns = 500 * ORR_NS_PER_MS,
         .failover = true,
         .forget_ns = 24 * 3600 * ORR_NS_PER_S,
-        .backlog_size = 1u << 20,
+        .backlog_size = 16u << 20,
         .full_syncs_max = 2,
         .sync_window_size = 1u << 20,
         .replica_ack_ns = 100 * ORR_NS_PER_MS,

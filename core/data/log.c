@@ -4,6 +4,9 @@
 #include "data/frame.h"
 #include "wire/bytes.h"
 
+#define PIECE_MAX (256u << 10) /* bytes of a snapshot that are written at once, about */
+#define AT_ONCE 8u             /* records read between looks at that */
+
 typedef enum SnapshotState {
     SNAPSHOT_NONE,
     SNAPSHOT_WRITING,
@@ -215,6 +218,17 @@ add_to_piece(const OrrRecord *record, void *context)
     log->snapshot_count++;
 }
 
+/* Large values make a piece of few records: none takes long to write. */
+static void
+add_records(OrrLog *log, const OrrKeyspace *keyspace, size_t budget)
+{
+    size_t visited = 0;
+
+    while (!log->cursor.done && visited < budget && log->piece->len < PIECE_MAX) {
+        visited += orr_keyspace_iterate(keyspace, &log->cursor, AT_ONCE, add_to_piece, log);
+    }
+}
+
 bool
 orr_log_step(OrrLog *log, OrrKeyspace *keyspace, size_t budget, uint64_t end_op,
              OrrEffects *out)
@@ -224,7 +238,7 @@ orr_log_step(OrrLog *log, OrrKeyspace *keyspace, size_t budget, uint64_t end_op,
     if (log->snapshot != SNAPSHOT_WRITING) {
         return false;
     }
-    (void)orr_keyspace_iterate(keyspace, &log->cursor, budget, add_to_piece, log);
+    add_records(log, keyspace, budget);
     if (log->cursor.done) {
         orr_store_u64(text, log->snapshot_count);
         orr_frame_put_entry(log->piece, ++log->snapshot_sequence, FRAME_END,

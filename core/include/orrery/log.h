@@ -111,8 +111,9 @@ ORR_API bool orr_log_flush(OrrLog *log, uint64_t op, bool sync, OrrEffects *out)
 ORR_API OrrStatus orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, OrrEffects *out);
 /* True while a snapshot is being written or waits for its STORED. */
 ORR_API bool orr_log_snapshotting(const OrrLog *log);
-/* Writes about `budget` records more of the snapshot, as a STORE effect of op 0. The piece with
- * its end is stored with `end_op`, synced; returns true if that was it. */
+/* Writes about `budget` records more of the snapshot, or some 256 KiB of them, as a STORE
+ * effect of op 0. The piece with its end is stored with `end_op`, synced; returns true if that
+ * was it. */
 ORR_API bool orr_log_step(OrrLog *log, OrrKeyspace *keyspace, size_t budget, uint64_t end_op,
                           OrrEffects *out);
 /* The answer to `end_op`. When it is on disk, older files are removed; if not, this snapshot is
