@@ -77,6 +77,7 @@ side_init(Side *side, uint8_t number)
                                    .sender = &side->sender,
                                    .sink = {side, on_applied, on_lineage, NULL, NULL}};
 
+    config.settings.backlog_size = 1u << 20; /* soon full */
     memset(side, 0, sizeof *side);
     side->id.bytes[0] = number;
     side->sender.self = side->id;
