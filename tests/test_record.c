@@ -119,11 +119,48 @@ test_wrong_parts_are_refused(void)
     }
 }
 
+/* A group holds whole records, at least one, and no other group; whoever reads on gets its
+ * records one by one. */
+static void
+test_groups_hold_whole_records(void)
+{
+    OrrRecord one = {.kind = ORR_RECORD_DELETE, .version = 7, .key = orr_bytes_of_string("k")};
+    uint8_t text[512];
+    uint8_t outer[1024];
+    size_t size = orr_record_encode(&one, text);
+    size_t grouped;
+    size_t used;
+    OrrRecord read;
+    OrrBytes rest;
+
+    size += orr_record_encode(&one, text + size);
+    grouped = orr_group_encode(orr_bytes(text, size), 7, 9, outer);
+    T_EQ(grouped, orr_group_size(size));
+    T_EQ(orr_record_decode(orr_bytes(outer, grouped), &read, &used), ORR_OK);
+    T_EQ(read.kind, ORR_RECORD_GROUP);
+    T_EQ(read.version, 7);
+    T_EQ(used, grouped);
+    rest = orr_bytes(outer, grouped);
+    for (int i = 0; i < 2; i++) {
+        T_EQ(orr_record_next(&rest, &read), ORR_OK);
+        T_EQ(read.kind, ORR_RECORD_DELETE);
+    }
+    T_EQ(orr_record_next(&rest, &read), ORR_NOT_FOUND);
+
+    grouped = orr_group_encode(orr_bytes(text, size - 1), 7, 9, outer); /* half a record */
+    T_EQ(orr_record_decode(orr_bytes(outer, grouped), &read, &used), ORR_MALFORMED);
+    grouped = orr_group_encode(ORR_BYTES_EMPTY, 7, 9, outer);
+    T_EQ(orr_record_decode(orr_bytes(outer, grouped), &read, &used), ORR_MALFORMED);
+    grouped = orr_group_encode(orr_bytes(text, size), 7, 9, outer);
+    memcpy(text, outer, grouped);
+    grouped = orr_group_encode(orr_bytes(text, grouped), 7, 9, outer); /* a group in a group */
+    T_EQ(orr_record_decode(orr_bytes(outer, grouped), &read, &used), ORR_MALFORMED);
+}
+
 static const Test TESTS[] = {
-    TEST(test_checksum_is_castagnoli),
-    TEST(test_layout_is_the_documented_one),
-    TEST(test_damage_is_noticed),
-    TEST(test_wrong_parts_are_refused),
+    TEST(test_checksum_is_castagnoli),    TEST(test_layout_is_the_documented_one),
+    TEST(test_damage_is_noticed),         TEST(test_wrong_parts_are_refused),
+    TEST(test_groups_hold_whole_records),
 };
 
 T_MAIN("record", TESTS)

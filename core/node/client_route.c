@@ -172,8 +172,7 @@ orr_route_slot(OrrNode *node, const OrrCommandContext *context, bool asking, uin
     OrrSlotView slot = orr_slotmap_get(node->context.slotmap, number);
     const OrrShard *own = orr_node_self(node)->shard;
     uint32_t flags = orr_transaction_flags(client, context->command);
-    bool reads = (flags & (ORR_COMMAND_READONLY | ORR_COMMAND_PUBSUB)) != 0 &&
-                 (flags & ORR_COMMAND_WRITE) == 0;
+    bool reads = (flags & ORR_COMMAND_WRITE) == 0;
 
     if (slot.state == ORR_SLOT_IMPORTING && asking && node->fence == ORR_FENCE_NONE) {
         return may_run_importing(node, context, number);

@@ -647,7 +647,6 @@ static void
 settle(OrrNode *node, OrrEffects *out)
 {
     OrrContext *context = &node->context;
-    bool slots_moved = node->slots_changed;
 
     if (stayed_still(node, out)) {
         forget_electors(node, out);
@@ -674,11 +673,9 @@ settle(OrrNode *node, OrrEffects *out)
         orr_node_update_role(node, out);
         orr_election_step(node->election, node->now, &input, out);
         orr_node_update_cluster_state(node, out);
-    }
-    orr_node_update_fence(node, out);
-    if (slots_moved) {
         orr_pubsub_slots_changed(node, out);
     }
+    orr_node_update_fence(node, out);
     orr_node_moves_settle(node, out);
     orr_node_later_settle(node, out);
     forget_electors(node, out);
