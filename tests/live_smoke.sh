@@ -215,7 +215,7 @@ stop_all
 
 # --- a disk that takes no more: reads go on, writes are refused and said so
 rm -rf "$work"/[0-9]
-(ulimit -f 64; exec "$orreryd" --port "$port" --dir "$work/0" --cluster one --slots 0-16383 --appendfsync always) >>"$work/0.log" 2>&1 &
+(ulimit -S -f 64; exec "$orreryd" --port "$port" --dir "$work/0" --cluster one --slots 0-16383 --appendfsync always) >>"$work/0.log" 2>&1 &
 pid[0]=$!
 wait_for 5 is_ok "$port"
 cli -p "$port" set small value >/dev/null
@@ -223,9 +223,13 @@ python3 "$here/live_load.py" write "$port" full 1 >"$work/acked.full"
 answer=$(cli -p "$port" set more value 2>&1)
 expect "a full disk still reads" value redis-cli -p "$port" get small
 case "$answer" in MISCONF*) note "a full disk refuses writes: ${answer%%:*}" ;; *) bad "a full disk answers '$answer'" ;; esac
+prlimit --pid "${pid[0]}" --fsize=unlimited:unlimited
+writes_again() { [ "$(cli -p "$port" set again yes)" = OK ]; }
+if wait_for 5 writes_again; then note "there is room again: it takes writes, without a restart"; else bad "there is room again, and it takes no writes: $(cli -p "$port" set again yes)"; fi
 kill -9 "${pid[0]}" && wait "${pid[0]}" 2>/dev/null
 start 0 --cluster one --slots 0-16383
 wait_for 5 is_ok "$port" || { bad "after the disk was full it does not start"; show_logs; }
+expect "what was written then is there" yes redis-cli -p "$port" get again
 mapfile -t total <"$work/acked.full"
 result=$(timeout 30 python3 "$here/live_load.py" check "$port" full "${total[@]}") &&
     note "after a full disk: $result" || bad "after a full disk: $result"
