@@ -185,41 +185,75 @@ read_file(Reader *self, const LiveLayers *layers)
 
 /* The command line: one source, in which each argument has its column. */
 
+typedef struct Arguments {
+    const ConfigSource *source;
+    char *key; /* the last one; NULL: none yet */
+    ConfigPlace key_place;
+    unsigned given; /* words after it */
+} Arguments;
+
+static void
+end_key(Reader *self, const Arguments *arguments)
+{
+    if (arguments->key != NULL && arguments->given == 0) {
+        config_problems_add(self->problems, arguments->key_place, "`--%s` wants a value",
+                            arguments->key);
+    }
+}
+
+static void
+take_argument(Reader *self, Arguments *arguments, const char *word, ConfigPlace place)
+{
+    if (arguments->key == NULL) {
+        config_problems_add(self->problems, place, "`%s` follows no --key", word);
+    } else if (arguments->given++ > 0 && !takes_list(arguments->key)) {
+        config_problems_add(self->problems, place, "`--%s` takes one value", arguments->key);
+    } else if (!take_word(self, arguments->key, word, place)) {
+        no_such_key(self, arguments->key, arguments->key_place);
+    }
+}
+
+/* --key, or --key=value */
+static void
+begin_key(Reader *self, Arguments *arguments, const char *word, ConfigPlace place)
+{
+    const char *equal = strchr(word, '=');
+    size_t size = equal == NULL ? strlen(word) : (size_t)(equal - word);
+
+    end_key(self, arguments);
+    g_free(arguments->key);
+    arguments->key = g_strndup(word, size);
+    arguments->key_place = place;
+    arguments->given = 0;
+    begin_list(self, arguments->key);
+    if (equal != NULL) {
+        place.column += (unsigned)size + 3;
+        place.length = (unsigned)g_utf8_strlen(equal + 1, -1);
+        take_argument(self, arguments, equal + 1, place);
+    }
+}
+
 static void
 read_arguments(Reader *self, int count, char **words)
 {
     g_autofree char *text = g_strjoinv(" ", words);
-    const ConfigSource *source =
-        config_problems_source(self->problems, "command line", text, strlen(text));
+    Arguments arguments = {
+        .source = config_problems_source(self->problems, "command line", text, strlen(text))};
     unsigned column = 1;
-    const char *key = NULL;
-    ConfigPlace key_place = {0};
-    unsigned given = 0;
 
     for (int i = 0; i < count; i++) {
-        const char *word = words[i];
-        ConfigPlace place = {source, 1, column, (unsigned)g_utf8_strlen(word, -1)};
+        ConfigPlace place = {arguments.source, 1, column,
+                             (unsigned)g_utf8_strlen(words[i], -1)};
 
         column += place.length + 1;
-        if (strncmp(word, "--", 2) == 0) {
-            if (key != NULL && given == 0) {
-                config_problems_add(self->problems, key_place, "`--%s` wants a value", key);
-            }
-            key = word + 2;
-            key_place = place;
-            given = 0;
-            begin_list(self, key);
-        } else if (key == NULL) {
-            config_problems_add(self->problems, place, "`%s` follows no --key", word);
-        } else if (given++ > 0 && !takes_list(key)) {
-            config_problems_add(self->problems, place, "`--%s` takes one value", key);
-        } else if (!take_word(self, key, word, place)) {
-            no_such_key(self, key, key_place);
+        if (strncmp(words[i], "--", 2) == 0) {
+            begin_key(self, &arguments, words[i] + 2, place);
+        } else {
+            take_argument(self, &arguments, words[i], place);
         }
     }
-    if (key != NULL && given == 0) {
-        config_problems_add(self->problems, key_place, "`--%s` wants a value", key);
-    }
+    end_key(self, &arguments);
+    g_free(arguments.key);
 }
 
 static void

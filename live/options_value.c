@@ -182,9 +182,10 @@ live_take_only(const LiveKey *key, LiveOptions *options, const char *word)
     if (g_strv_contains(key->words, word)) {
         return NULL;
     }
-    return key->words[0][0] == '\0'
-               ? g_strdup_printf("is not taken here, only an empty text: %s", key->doc)
-               : g_strdup_printf("is not taken here, only %s: %s", key->words[0], key->doc);
+    g_autofree char *words = g_strjoinv(", ", (char **)(uintptr_t)key->words);
+
+    return g_strdup_printf("is not taken here, only %s: %s",
+                           words[0] == '\0' ? "an empty text" : words, key->doc);
 }
 
 char *

@@ -27,7 +27,8 @@ is() { if [ "$2" = "$3" ]; then note "$1"; else bad "$1: '$3', not '$2'"; fi; }
 # has NAME PART TEXT
 has() { case "$3" in *"$2"*) note "$1" ;; *) bad "$1: no '$2' in '$3'" ;; esac; }
 
-# Ports that nobody has now; bus ports are 10000 above.
+# Ports that nobody has now, below those that the kernel gives out; bus ports are 10000 above, those
+# of TLS 100.
 free_ports() {
     python3 - "$1" <<'PY'
 import random, socket, sys
@@ -36,7 +37,7 @@ while True:
     held = []
     try:
         for i in range(int(sys.argv[1])):
-            for port in (base + i, base + i + 10000, base + i + 20000):
+            for port in (base + i, base + i + 10000, base + i + 100):
                 s = socket.socket()
                 s.bind(("127.0.0.1", port))
                 held.append(s)
@@ -146,14 +147,14 @@ stop 0
     openssl rand -hex 32 >other.key
 ) >/dev/null 2>&1
 tls=(--tls-cert-file "$work/tls/node.crt" --tls-key-file "$work/tls/node.key" --tls-ca-cert-file "$work/tls/ca.crt" --tls-cluster yes)
-tls_cli() { timeout 10 redis-cli -p $((port + $1 + 20000)) --tls --cacert "$work/tls/ca.crt" "${@:2}" 2>&1 | tr -d '\r'; }
+tls_cli() { timeout 10 redis-cli -p $((port + $1 + 100)) --tls --cacert "$work/tls/ca.crt" "${@:2}" 2>&1 | tr -d '\r'; }
 ours=(--cert "$work/tls/client.crt" --key "$work/tls/client.key")
 theirs=(--cert "$work/tls/stranger.crt" --key "$work/tls/stranger.key")
 for i in 0 1 2; do
     rm -rf "${work:?}/$i"; mkdir "$work/$i"
     role=(--role replica --shard a)
     [ $i = 0 ] && role=(--slots 0-16383 --shard a)
-    start $i --port $((port + i)) --tls-port $((port + i + 20000)) --dir "$work/$i" --cluster tls --cluster-node-timeout 3000 --voters all \
+    start $i --port $((port + i)) --tls-port $((port + i + 100)) --dir "$work/$i" --cluster tls --cluster-node-timeout 3000 --voters all \
         "${tls[@]}" --bus-key-file "$work/tls/bus.key" --seeds 127.0.0.1:"$port" "${role[@]}"
 done
 up 0
@@ -165,7 +166,7 @@ for ((n = 0; n < 100; n++)); do
 done
 is "replicas follow by TLS with a bus key" connected_slaves:2 "$(cli 0 info replication | grep ^connected_slaves)"
 up 1
-exec 9<>"/dev/tcp/127.0.0.1/$((port + 1 + 20000))" # says nothing, and is looked at in the end
+exec 9<>"/dev/tcp/127.0.0.1/$((port + 1 + 100))" # says nothing, and is looked at in the end
 began=$SECONDS
 is "redis-cli --tls with a certificate" OK "$(tls_cli 0 "${ours[@]}" set key value)"
 large=$(head -c 3000000 /dev/zero | tr '\0' x)
@@ -179,7 +180,7 @@ is "then they are" value "$(tls_cli 0 get key)"
 has "a certificate that is none changes nothing" "cannot use" "$(cli 0 config set tls-cert-file "$work/tls/bus.key")"
 is "so TLS goes on" value "$(tls_cli 0 get key)"
 if command -v redis-benchmark >/dev/null; then
-    has "pipelines by TLS" "requests per second" "$(timeout 20 redis-benchmark -p $((port + 20000)) --tls --cacert "$work/tls/ca.crt" -t set -n 20000 -P 16 -q 2>&1 | tr '\r' '\n')"
+    has "pipelines by TLS" "requests per second" "$(timeout 20 redis-benchmark -p $((port + 100)) --tls --cacert "$work/tls/ca.crt" -t set -n 20000 -P 16 -q 2>&1 | tr '\r' '\n')"
 fi
 is "strangers of the bus are no members" cluster_known_nodes:3 "$(cli 0 cluster info | grep ^cluster_known_nodes)"
 is "each is told of once" 2 "$(grep -c 'event=frame-refused.*bus key' "$work/0.log")"
@@ -190,7 +191,7 @@ for ((n = 0; n < 100; n++)); do
     sleep 0.1
 done
 is "a failover by TLS" OK "$(tls_cli $i "${ours[@]}" set after it)"
-python3 - $((port + 1 + 20000)) <<'PY' &
+python3 - $((port + 1 + 100)) <<'PY' &
 import socket, sys, time
 many = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for i in range(700)]
 time.sleep(3)

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <nearest.h>
 #include <quantity.h>
+#include <rewrite.h>
 #include <setting.h>
 #include <tree.h>
 
@@ -319,6 +320,48 @@ parse(const char *text, ConfigProblems *problems)
     return config_tree_parse(source, problems);
 }
 
+static void
+rewrites(const char *text, const char *expected)
+{
+    static const ConfigEdit edits[] = {
+        {"port", "tcp-port", "7002", false},
+        {"seeds", NULL, "10.0.0.1:1@2 [::1]:3", true},
+        {"note", NULL, "say \"a b\": #", false},
+    };
+    char *why = NULL;
+    g_autofree char *out = config_rewrite(text, strlen(text), edits, 3, &why);
+
+    T_STR_EQ(out == NULL ? why : out, expected);
+    g_free(why);
+}
+
+#define NOTE "note: \"say \\\"a b\\\": #\"\n"
+#define SEEDS "seeds: [10.0.0.1:1@2, \"[::1]:3\"]\n"
+
+/* New values stand where the old ones stood, comments and order stay, and what was not there is
+ * added at the end. */
+static void
+test_rewrite_keeps_what_people_wrote(void)
+{
+    rewrites("", "port: 7002\n" SEEDS NOTE);
+    rewrites("port: 1 # why\n", "port: 7002 # why\n" SEEDS NOTE);
+    rewrites("# a\n\nport:   \"1\"\nb: 2", "# a\n\nport:   7002\nb: 2\n" SEEDS NOTE);
+    rewrites("tcp_port: 1\n", "tcp_port: 7002\n" SEEDS NOTE);
+    rewrites("port:\nb: 1\n", "port: 7002\nb: 1\n" SEEDS NOTE);
+    rewrites("seeds:  # mine\n  - a\n  - b # two\n# of c\nc: 1\n",
+             "seeds: [10.0.0.1:1@2, \"[::1]:3\"] # two\n# of c\nc: 1\nport: 7002\n" NOTE);
+    rewrites("seeds:\n- a\nport: 1\n", SEEDS "port: 7002\n" NOTE);
+    rewrites("seeds: [a, b]  # two\n",
+             "seeds: [10.0.0.1:1@2, \"[::1]:3\"]  # two\nport: 7002\n" NOTE);
+    rewrites("x: [a, {port: 1}]\ny: {port: 2}\n",
+             "x: [a, {port: 1}]\ny: {port: 2}\nport: 7002\n" SEEDS NOTE);
+    rewrites("\xc3\xa4: \xc3\xb6 # \xc3\xbc\nport: 1\n",
+             "\xc3\xa4: \xc3\xb6 # \xc3\xbc\nport: 7002\n" SEEDS NOTE);
+    rewrites("{port: 1}\n", "it is one map in braces");
+    rewrites("port: [1\n", "it is not YAML any more");
+    rewrites("port: \xff\n", "it is not UTF-8");
+}
+
 /* Every value knows its line and column, characters counted, not bytes. */
 static void
 test_tree_knows_places(void)
@@ -374,6 +417,7 @@ static const Test tests[] = {
     TEST(test_settings_are_fixed_as_told),
     TEST(test_settings_are_all_named),
     TEST(test_nearest_word),
+    TEST(test_rewrite_keeps_what_people_wrote),
     TEST(test_tree_knows_places),
     TEST(test_tree_refuses),
 };
