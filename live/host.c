@@ -11,6 +11,7 @@
 #include "link.h"
 #include "log.h"
 #include "pages.h"
+#include "plant.h"
 #include "probe.h"
 #include "process.h"
 
@@ -410,12 +411,14 @@ boot(LiveHost *host, char **why)
 {
     OrrEvent event = {.type = ORR_EVENT_BOOT};
     OrrHostProbe probe = live_probe(NULL);
+    OrrNodeConfig config = host->options->node;
     OrrStatus status;
 
     if (!live_files_load(host->files, &event.boot.files, &event.boot.file_count, why)) {
         return false;
     }
-    host->node = orr_node_new(&host->options->node);
+    config.settings.planted = live_planted();
+    host->node = orr_node_new(&config);
     orr_node_set_probe(host->node, &probe);
     status = deliver(host, &event);
     live_files_unload(host->files);

@@ -173,8 +173,10 @@ parse_line(const char *text, size_t size, char *method, char *path, size_t room)
         memcmp(second + 1, "HTTP/1.", strlen("HTTP/1.")) != 0) {
         return false;
     }
-    (void)g_strlcpy(method, text, method_size + 1);
-    (void)g_strlcpy(path, space + 1, path_size + 1);
+    memcpy(method, text, method_size); /* the request ends without a NUL */
+    method[method_size] = '\0';
+    memcpy(path, space + 1, path_size);
+    path[path_size] = '\0';
     path[strcspn(path, "?")] = '\0';
     return true;
 }

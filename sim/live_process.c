@@ -173,6 +173,23 @@ arguments(const SimHost *host)
 
 /* ---- birth */
 
+/* Bugs on purpose are told by the environment: the daemon's ORRERYD_PLANT. */
+static void
+export_plants(const OrrSettings *settings)
+{
+#define PLANT_NAME(plant, text, meaning) text,
+    static const char *const names[] = {ORR_PLANTS(PLANT_NAME)};
+#undef PLANT_NAME
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if ((settings->planted >> i & 1u) != 0) {
+            g_string_append_printf(text, "%s,", names[i]);
+        }
+    }
+    (void)g_setenv("ORRERYD_PLANT", text->str, TRUE);
+}
+
 static void
 become(char **words, int out, pid_t parent)
 {
@@ -196,6 +213,7 @@ spawn(SimHost *host)
     if (pipe2(ends, O_CLOEXEC) != 0) {
         g_error("pipe: %s", g_strerror(errno));
     }
+    export_plants(&host->config.settings); /* the daemon inherits it */
     process->pid = fork();
     if (process->pid == 0) {
         become((char **)words->pdata, ends[1], parent);

@@ -7,6 +7,7 @@ promtool and prometheus-redis-exporter are taken from PATH or from build-tools/ 
 """
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -166,6 +167,33 @@ def check_exporter(primary):
     check(len(same) >= 20, f"{len(same)} names of redis_exporter are ours, too", same)
 
 
+def check_random_visitors(primary, visits=300):
+    """Requests with bytes changed, doubled and cut: each gets an answer or an end."""
+    seed = int(os.environ.get("ORR_TEST_SEED", "1"))
+    luck = random.Random(seed)
+    whole = b"GET /cluster?x=1 HTTP/1.1\r\nHost: node\r\nAccept: */*\r\n\r\n"
+    answers = set()
+    for _ in range(visits):
+        data = bytearray(whole)
+        for _ in range(luck.randrange(1, 6)):
+            at = luck.randrange(len(data) or 1)
+            what = luck.randrange(4)
+            if what == 0 and data:
+                data[at] = luck.randrange(256)
+            elif what == 1:
+                data[at:at] = data[at:at + luck.randrange(1, 400)]
+            elif what == 2:
+                del data[at:at + luck.randrange(1, 20)]
+            else:
+                data[at:at] = luck.randbytes(luck.randrange(1, 8))
+        try:
+            answers.add(primary.raw(bytes(data) + b"\r\n\r\n", 1)[9:12])
+        except TimeoutError:
+            answers.add("---")
+    check(primary.process.poll() is None and answers <= {"200", "400", "404", "405", "431", "503", "---", ""},
+          f"{visits} random visitors, seed={seed}", answers)
+
+
 def check_bad_visitors(primary):
     for name, data, wanted in (("no request", b"BLAH\r\n\r\n", "400"), ("bytes", b"\x00\x01\x02\r\n\r\n", "400"),
                                ("lower case", b"get / http/1.1\r\n\r\n", "400"), ("no version", b"GET /\r\n\r\n", "400"),
@@ -179,6 +207,7 @@ def check_bad_visitors(primary):
     check(primary.raw(b"HEAD /healthz HTTP/1.0\r\n\r\n").endswith("\r\n\r\n"), "HEAD has no body")
     check(primary.raw(b"GET /healthz?x=1 HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n").count("HTTP/1.1 200") == 1,
           "one answer a connection")
+    check_random_visitors(primary)
     silent = [socket.create_connection(("127.0.0.1", primary.http), 5) for _ in range(100)]
     opened = time.monotonic()
     silent[0].sendall(b"GET /metr")

@@ -34,6 +34,14 @@ begin() {
 begin holds -v -o "$work/holds" "$here/live/failover.yaml"
 begin no-failover --set failover=no "$here/live/failover.yaml"
 begin loss "$here/live/loss.yaml"
+begin cut "$here/live/cut.yaml"
+if "$orrery" run -q --plant no-fencing "$here/live/clock.yaml" 2>&1 | grep -q 'only in builds'; then
+    note "bugs on purpose are not in this build"
+else
+    begin no-fencing --plant no-fencing "$here/live/cut.yaml"
+    begin deletes-forgotten --plant deletes-forgotten "$here/live/cut.yaml"
+    begin ledger-silent --plant ledger-silent "$here/live/cut.yaml"
+fi
 begin refused "$here/live/clock.yaml"
 begin many "$here/../scenarios/scale/1000-nodes.yaml"
 begin skipped --skip "$here/live/clock.yaml"
@@ -41,6 +49,13 @@ wait
 expect holds 0 'all held'
 expect no-failover 1 '✗ within 1s of crash: slots of shard a served'
 expect loss 1 '✗ acknowledged writes lost = 0  \[[1-9]'
+expect cut 0 'all held'
+if [ -e "$work/no-fencing.code" ]; then
+    expect no-fencing 1 '✗ at most one node serves writes of a slot'
+    expect no-fencing 1 '✗ n1 acknowledges no write between'
+    expect deletes-forgotten 1 '✗ no deleted key returns'
+    expect ledger-silent 1 '✗ every lost write is in the ledger'
+fi
 expect refused 65 'clock.yaml:12:.*the clock is the machine'
 expect many 65 'too many to be processes'
 expect skipped 0 'left out: .*clock'
