@@ -173,6 +173,10 @@ def check_random_visitors(primary, visits=300):
     luck = random.Random(seed)
     whole = b"GET /cluster?x=1 HTTP/1.1\r\nHost: node\r\nAccept: */*\r\n\r\n"
     answers = set()
+    for size in (32, 64, 128, 256, 512, 1024, 4096):  # buffers that are full to the last byte
+        head = b"GET /healthz HTTP/1.1\r\nX: " if size > 32 else b"GET /healt HTTP/1.1\r\nX:"
+        check(primary.raw(head + b"y" * (size - len(head) - 4) + b"\r\n\r\n")[9:12] == ("200" if size > 32 else "404"),
+              f"a request of {size} bytes")
     for _ in range(visits):
         data = bytearray(whole)
         for _ in range(luck.randrange(1, 6)):
