@@ -199,6 +199,12 @@ bus(const LiveFigures *figures, GString *out)
                              (double)(bytes ? link->bytes : link->frames)[i / 2][i % 2]);
         }
     }
+    single(out, "redis_cluster_messages_sent_total", COUNTER, "Frames to peers.",
+           (double)(link->frames[0][1] + link->frames[1][1]));
+    single(out, "redis_cluster_messages_received_total", COUNTER, "Frames of peers.",
+           (double)(link->frames[0][0] + link->frames[1][0]));
+    single(out, "redis_cluster_connections", GAUGE, "Connections to peers that stand.",
+           link->links);
     single(out, "orrery_bus_links", GAUGE, "Connections to peers that stand.", link->links);
     single(out, "orrery_bus_link_breaks_total", COUNTER, "Connections that broke.",
            (double)link->breaks);
@@ -231,6 +237,8 @@ process(const LiveFigures *figures, OrrTime now_ns, GString *out)
               "How long the node takes for one event, with all that follows from it.",
               &figures->steps);
     single(out, "orrery_start_time_seconds", GAUGE, "When the process began.",
+           (double)figures->started_ms / 1e3);
+    single(out, "redis_start_time_seconds", GAUGE, "When the process began.",
            (double)figures->started_ms / 1e3);
     single(out, "orrery_uptime_seconds", GAUGE, "Since then.",
            seconds(now_ns - figures->started_ns));
