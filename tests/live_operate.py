@@ -111,6 +111,19 @@ def check_figures(primary, replica):
     return names_of(values) | names_of(samples(replica.get("/metrics")[1]))
 
 
+def check_expressions(promtool, dashboard):
+    """Every expression of the dashboard, as a rule that promtool reads."""
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    expressions += [note["expr"] for note in dashboard["annotations"]["list"]]
+    rules = {"groups": [{"name": "dashboard", "rules": [
+        {"record": f"panel:{number}", "expr": text.replace("$job", "orrery").replace("$instance", ".*")} for number, text in enumerate(expressions)]}]}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as out:
+        json.dump(rules, out)
+        out.flush()
+        done = subprocess.run([promtool, "check", "rules", out.name], capture_output=True, text=True, timeout=20)
+    check(done.returncode == 0 and len(expressions) > 40, f"{len(expressions)} expressions of the dashboard can be read", done.stderr)
+
+
 def check_rules(names):
     dashboard = json.load(open(os.path.join(ROOT, "ops/grafana/orrery.json")))
     wanted = {}
@@ -134,6 +147,8 @@ def check_rules(names):
         if promtool:
             done = subprocess.run([promtool, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
             check(done.returncode == 0, f"promtool {' '.join(words)}", done.stdout + done.stderr)
+    if promtool:
+        check_expressions(promtool, dashboard)
     tests = open(os.path.join(ROOT, "ops/prometheus/alerts_test.yaml")).read()
     alerts = re.findall(r"- alert: (\w+)", open(os.path.join(ROOT, "ops/prometheus/alerts.yaml")).read())
     untested = [alert for alert in alerts if f"- name: {alert}\n" not in tests]
