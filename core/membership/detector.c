@@ -413,21 +413,27 @@ probe_in_turn(OrrDetector *detector, OrrTime now_ns, size_t *cursor, size_t want
     return probed;
 }
 
-/* A primary must hear from a majority of the voters within N, so it turns to 3 of 5 of them, or
- * all where they are few, within 3 of 4 of N. */
+/* A primary must hear from a majority of the voters within N: from all where they are few,
+ * else from 3 of 5 within 3 of 4 of N. Of very many a few more than half will do, the lease
+ * being renewed by so many small steps: one in five may be dead and it still holds. */
+#define VOTERS_FEW 8u
+#define VOTERS_MANY 64u
+
 static size_t
 voters_per_tick(const OrrDetector *detector)
 {
-    OrrMembers *members = detector->context->members;
-    OrrTime window = detector->context->settings->node_timeout_ns * 3 / 4;
+    const OrrMembers *members = detector->context->members;
+    OrrTime timeout = detector->context->settings->node_timeout_ns;
     size_t voters = orr_members_voters(members);
-    size_t wanted = voters > 8 ? voters * 3 / 5 + 1 : voters;
+    bool many = voters > VOTERS_MANY;
+    size_t wanted = many ? voters * 11 / 20 + 1 : voters * 3 / 5 + 1;
+    OrrTime window = many ? timeout * 7 / 8 : timeout * 3 / 4;
     size_t ticks = (size_t)MAX(window / tick_ns(detector), 1);
 
     if (!orr_member_is_primary(members->self)) {
         return 0;
     }
-    return (wanted + ticks - 1) / ticks;
+    return ((voters > VOTERS_FEW ? wanted : voters) + ticks - 1) / ticks;
 }
 
 static void

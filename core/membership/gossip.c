@@ -44,12 +44,18 @@ orr_gossip_free(OrrGossip *gossip)
 /* Rumours */
 
 /* Where everybody tells a rumour k times, one in e^k never hears it: Demers, section 1.4. Log n
- * keeps that one below one in n whatever n is, the rest is for frames that are lost; and whom
- * it misses anti-entropy finds. */
+ * keeps that one below one in n whatever n is, the rest is for frames that are lost; and whom it
+ * misses anti-entropy finds. Where there is more news than probes can carry, as when a cluster
+ * forms, anti-entropy is the cheaper way, and rumours only give it a start. */
+#define RUMOURS_FEW 64u
+#define TIMES_MIN 2u
+
 static uint32_t
 times_to_tell(const OrrGossip *gossip)
 {
-    return 6 + (uint32_t)g_bit_storage(gossip->context->members->count + 1);
+    uint32_t times = 6 + (uint32_t)g_bit_storage(gossip->context->members->count + 1);
+
+    return MAX(times * RUMOURS_FEW / MAX(gossip->rumours.count, RUMOURS_FEW), TIMES_MIN);
 }
 
 void

@@ -209,7 +209,7 @@ majority_asked_at(OrrDetector *detector, OrrTime now_ns)
 
 /* Where there are many voters, grants are counted now and then. */
 #define LEASE_MANY 64u
-#define LEASE_PAUSE (20 * ORR_NS_PER_MS)
+#define LEASE_PAUSE (ORR_NS_PER_MS / 5) /* for each voter */
 
 /* What was counted last is still right, or errs on the safe side: grants that came since can
  * only make the lease longer. */
@@ -235,10 +235,13 @@ orr_detector_lease(OrrDetector *detector, OrrTime now_ns)
     OrrTime timeout = detector->context->settings->node_timeout_ns;
     OrrTime asked;
 
+    if (!orr_member_is_primary(detector->context->members->self)) {
+        return 0; /* it has nothing to serve, and asks nobody */
+    }
     if (count_will_do(detector, now_ns, orr_members_voters(detector->context->members))) {
         return detector->lease_until;
     }
-    detector->judged_at = now_ns + LEASE_PAUSE;
+    detector->judged_at = now_ns + orr_members_voters(detector->context->members) * LEASE_PAUSE;
     asked = majority_asked_at(detector, now_ns);
     if (detector->elector_count > 0) {
         OrrTime electors_asked = electors_asked_at(detector);

@@ -169,6 +169,23 @@ orr_members_expect(const OrrMembers *members, const OrrId *id, unsigned stage)
     }
 }
 
+void
+orr_members_expect_shard(const OrrMembers *members, const OrrId *id, unsigned stage)
+{
+    const OrrShardSlot *slot;
+
+    if (members->shard_index_size == 0) {
+        return;
+    }
+    slot = &members->shard_index[hash_of_id(id) & (members->shard_index_size - 1)];
+    if (stage == 0) {
+        __builtin_prefetch(slot);
+    } else if (slot->shard != NULL) {
+        __builtin_prefetch(slot->shard);
+        __builtin_prefetch((const char *)slot->shard + 64);
+    }
+}
+
 /* Shards are never removed. */
 
 OrrShard *

@@ -144,6 +144,34 @@ take_shard(OrrNode *node, const OrrShardRecord *record, OrrEffects *out)
  * facts finds out by digests as this node did. */
 #define BULK_SIZE (ORR_FACT_SIZE_MAX * (ORR_PULSE_FACTS_MAX + 1))
 
+/* In a large cluster the entries that facts are about are seldom in the cache: all are fetched
+ * at once, not one after the other. */
+#define MEMBERS_LARGE 64u
+
+static void
+expect_facts(const OrrMembers *members, OrrBytes facts, unsigned stage)
+{
+    OrrFact fact;
+
+    while (orr_fact_next(&facts, &fact) == ORR_OK) {
+        switch (fact.kind) {
+        case ORR_FACT_MEMBER:
+            orr_members_expect(members, &fact.member.id, stage);
+            orr_members_expect_shard(members, &fact.member.shard, stage);
+            break;
+        case ORR_FACT_SHARD:
+            orr_members_expect_shard(members, &fact.shard.shard, stage);
+            break;
+        case ORR_FACT_SLOTS:
+            orr_members_expect_shard(members, &fact.slots.shard, stage);
+            break;
+        case ORR_FACT_DOUBT:
+            orr_members_expect(members, &fact.doubt.id, stage);
+            break;
+        }
+    }
+}
+
 void
 orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out)
 {
@@ -152,6 +180,10 @@ orr_node_take_facts(OrrNode *node, OrrBytes facts, OrrEffects *out)
     OrrMember *doubted;
 
     node->in_bulk = facts.size > BULK_SIZE;
+    if (context->members->count > MEMBERS_LARGE) {
+        expect_facts(context->members, facts, 0);
+        expect_facts(context->members, facts, 1);
+    }
     while (orr_fact_next(&facts, &fact) == ORR_OK) {
         switch (fact.kind) {
         case ORR_FACT_MEMBER:

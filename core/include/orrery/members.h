@@ -142,8 +142,11 @@ ORR_API void orr_members_free(OrrMembers *members);
 
 /* Or NULL. Forgotten ones are found too. */
 ORR_API OrrMember *orr_members_find(const OrrMembers *members, const OrrId *id);
-/* A hint that this id is looked up soon: fetches a part of what that reads into the cache. */
+/* A hint that this id is looked up soon: fetches a part of what that reads into the cache,
+ * stage 0 and a while later stage 1. */
 ORR_API void orr_members_expect(const OrrMembers *members, const OrrId *id, unsigned stage);
+ORR_API void orr_members_expect_shard(const OrrMembers *members, const OrrId *id,
+                                      unsigned stage);
 /* The member that is not forgotten at this bus address, or NULL: of several that with the
  * smallest id. O(1), or O(n) when an address has changed since. */
 ORR_API OrrMember *orr_members_find_address(const OrrMembers *members, const OrrAddress *at);
