@@ -1,6 +1,9 @@
 #include "check_state.h"
 
 #include "judge.h"
+#include "mover.h"
+
+#include <inttypes.h>
 
 typedef struct Why {
     char *text; /* or NULL */
@@ -548,6 +551,10 @@ sim_check_state(SimWorld *world, const SimSentence *check, char *text, size_t si
         return one_primary(world, check, 0, SIM_PART_WHO, &why);
     case SIM_CHECK_SLOTS_HAVE_OWNER:
         return slots_have_owner(world, check, &why);
+    case SIM_CHECK_MOVES_DONE:
+        return sim_movers_are_done(world) ||
+               no(&why, "%" PRIu64 " slots have moved, others not yet",
+                  sim_movers_moved(world));
     case SIM_CHECK_SLOTS_HAVE_COPIES:
         return slots_have_copies(world, check, &why);
     case SIM_CHECK_VIEWS_AGREE:

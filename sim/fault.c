@@ -23,6 +23,7 @@ is_fault(SimSentenceKind kind)
     case SIM_COMMAND_FORGET:
     case SIM_COMMAND_MEET:
     case SIM_COMMAND_ADMIN:
+    case SIM_COMMAND_MIGRATE:
     case SIM_COMMAND_RATE:
     case SIM_COMMAND_DELETE:
     case SIM_COMMAND_EXPECT:

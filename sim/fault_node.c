@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "live.h"
+#include "mover.h"
 #include "operator.h"
 #include <setting.h>
 
@@ -558,6 +559,33 @@ heal(SimWorld *world, SimStrike *strike)
     }
 }
 
+static uint32_t
+shard_of(SimWorld *world, SimStrike *strike, SimPart part)
+{
+    const SimTarget *target = sim_sentence_target(strike->command, part);
+    SimSet *nodes = sim_target_nodes(world, target, &strike->rng, NULL);
+    uint32_t shard =
+        nodes->len == 0 ? SIM_NONE : world->hosts[sim_set_at(nodes, 0)].spec->shard;
+
+    sim_set_free(nodes);
+    return shard;
+}
+
+static void
+move_slots(SimWorld *world, SimStrike *strike)
+{
+    const SimValue *slots = &strike->command->part[SIM_PART_SLOT];
+    uint32_t from = shard_of(world, strike, SIM_PART_WHO);
+    uint32_t to = shard_of(world, strike, SIM_PART_WHOM);
+
+    if (from == SIM_NONE || to == SIM_NONE || from == to) {
+        sim_story_addf(world->story, SIM_LINE_INJECTED, world->now_ns,
+                       "there are no two shards to move slots between");
+        return;
+    }
+    sim_mover_begin(world, slots->first, slots->last, from, to);
+}
+
 void
 sim_fault_strike_node(SimWorld *world, SimStrike *strike)
 {
@@ -568,6 +596,9 @@ sim_fault_strike_node(SimWorld *world, SimStrike *strike)
     case SIM_COMMAND_HEAL:
     case SIM_COMMAND_RELEASE:
         heal(world, strike);
+        return;
+    case SIM_COMMAND_MIGRATE:
+        move_slots(world, strike);
         return;
     case SIM_COMMAND_RATE:
         sim_clients_set_rate(world, target, command->part[SIM_PART_AMOUNT].number);

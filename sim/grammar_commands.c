@@ -148,8 +148,9 @@ const SimRow sim_grammar_commands[] = {
      "Looks at this moment whether a state holds, or a number is within its bound so far",
      "expect exactly one primary of shard a", 0, NULL},
     {SIM_COMMAND_MIGRATE, C, "migrate slots <slot:slots> from <who:target> to <whom:target>",
-     "Moves slots with their keys, while clients use them",
-     "migrate slots 0..4095 from n1 to n5", 0, "moving slots with their keys"},
+     "An operator's tool moves slots with their keys from one's shard to the other's, step by "
+     "step as redis-cli --cluster reshard; where a step fails it begins the slot anew",
+     "migrate slots 0..4095 from n1 to n5", 0, NULL},
 
     {SIM_MODIFIER_FOR, M, "for <for:dist>", "Undoes the command after this time", "for 10s", 0,
      NULL},

@@ -3,6 +3,7 @@
 #include "client.h"
 #include "fault.h"
 #include "judge.h"
+#include "mover.h"
 #include "live.h"
 
 static bool
@@ -36,6 +37,12 @@ ask_next_range(void *context, uint32_t node, uint32_t *cursor, OrrSlotRange *ran
     return false;
 }
 
+static void
+free_mover(gpointer mover)
+{
+    sim_mover_free(mover);
+}
+
 SimWorld *
 sim_world_new(const SimScenario *scenario, const SimWorldOptions *options)
 {
@@ -60,6 +67,7 @@ sim_world_new(const SimScenario *scenario, const SimWorldOptions *options)
     sim_clients_new(world);
     sim_world_lay_links(world);
     world->faults = sim_faults_new(world);
+    world->movers = g_ptr_array_new_with_free_func(free_mover);
     world->judge = sim_judge_new(world);
     sim_world_start(world);
     return world;
@@ -89,6 +97,7 @@ sim_world_free(SimWorld *world)
     sim_judge_free(world->judge);
     sim_faults_free(world->faults);
     sim_clients_free(world->clients);
+    g_ptr_array_unref(world->movers);
     sim_network_free(world->network);
     sim_queue_free(world->queue);
     sim_story_free(world->story);
@@ -145,6 +154,8 @@ on_world_event(SimWorld *world, const SimEvent *event)
 {
     if (event->target == SIM_PHASE_TICK) {
         sim_world_on_phase(world);
+    } else if (event->target & SIM_MOVER) {
+        sim_mover_on_event(world, event->target & ~SIM_MOVER, event->arg[0]);
     } else if (event->target & SIM_BOOT) {
         sim_host_boot(&world->hosts[event->target & ~SIM_BOOT]);
     } else if (event->target & SIM_MORE) {

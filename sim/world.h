@@ -53,6 +53,7 @@ typedef struct SimInbox {
 } SimInbox;
 
 #define SIM_STORE_FAILED (1u << 31) /* of a WORLD event's target: a full disk queue */
+#define SIM_MOVER (1u << 27)        /* the mover of slots in the other bits has its turn */
 #define SIM_MORE (1u << 28)         /* a client of the host in the other bits has room */
 #define SIM_BOOT (1u << 29)         /* the host in the other bits boots */
 #define SIM_PHASE_TICK (1u << 30)   /* of a WORLD event's target: look whether all is formed */
@@ -153,6 +154,7 @@ struct SimWorld {
     bool split_seen;          /* two nodes disagreed about an owner or a verdict */
     uint32_t moved_addresses; /* new ones given so far */
     uint64_t torn_writes;
+    GPtrArray *movers;    /* of SimMover: mover.h */
     uint64_t operators;   /* operators' connections so far */
     uint32_t *by_address; /* address number -> host index, SIM_NONE for nobody */
     uint32_t address_count;

@@ -1,6 +1,7 @@
 #include "fault.h"
 #include "judge.h"
 #include "live.h"
+#include "mover.h"
 #include "operator.h"
 #include "tracing.h"
 #include "world.h"
@@ -427,6 +428,10 @@ perform_reply(SimHost *host, const OrrEffect *effect)
     if (effect->reply.more) { /* its network is a queue that grows: there is room at once */
         (void)sim_world_plan(world, world->now_ns, SIM_EVENT_WORLD, host->index | SIM_MORE,
                              effect->reply.client);
+    }
+    if (effect->reply.client >= SIM_MOVER_FIRST) {
+        sim_mover_on_reply(world, effect->reply.client, effect->reply.bytes);
+        return;
     }
     if (effect->reply.client >= SIM_OPERATOR_FIRST) {
         sim_operator_on_reply(world, host, effect->reply.bytes);

@@ -39,7 +39,7 @@ drop_keys(OrrNode *node, const OrrSlotRange *range, OrrEffects *out)
 
 /* The parts of `range` that this shard owns and that a claim would take away. */
 static void
-lose_slots(OrrNode *node, const OrrSlotsRecord *claim, OrrEffects *out)
+lose_slots(OrrNode *node, const OrrSlotsRecord *claim, bool own_wish, OrrEffects *out)
 {
     const OrrShard *own = orr_node_self(node)->shard;
     OrrTrace trace = orr_trace(ORR_TRACE_SLOTS_LOST);
@@ -58,7 +58,7 @@ lose_slots(OrrNode *node, const OrrSlotsRecord *claim, OrrEffects *out)
             }
         }
     }
-    if (trace.count > 0) {
+    if (trace.count > 0 && !own_wish) { /* what it gives away is no news */
         trace.shard = claim->shard;
         trace.epoch = claim->version;
         orr_context_trace(&node->context, out, &trace);
@@ -76,7 +76,7 @@ orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish, 
 
     context->current_epoch = MAX(context->current_epoch, record->version);
     (void)orr_members_shard(context->members, &record->shard);
-    lose_slots(node, record, out);
+    lose_slots(node, record, own_wish, out);
     if (ORR_PLANTED(&node->config.settings, CLAIMS_UNVERSIONED)) {
         (void)orr_slotmap_overwrite(context->slotmap, record);
     } else {
