@@ -1,6 +1,7 @@
 #include "nearest.h"
 
 #include <glib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define WORD_MAX 64u
@@ -47,6 +48,12 @@ config_nearest(const char *word)
     return (ConfigNearest){.word = word};
 }
 
+static bool
+begins_alike(const char *a, const char *b)
+{
+    return g_ascii_tolower(a[0]) == g_ascii_tolower(b[0]);
+}
+
 void
 config_nearest_offer(ConfigNearest *nearest, const char *candidate)
 {
@@ -62,7 +69,10 @@ config_nearest_offer(ConfigNearest *nearest, const char *candidate)
     if (size <= 1 && distance > 0) {
         return; /* everything is near to a single letter */
     }
-    if (distance <= limit && (nearest->best == NULL || distance < nearest->distance)) {
+    if (distance <= limit &&
+        (nearest->best == NULL || distance < nearest->distance ||
+         (distance == nearest->distance && begins_alike(nearest->word, candidate) &&
+          !begins_alike(nearest->word, nearest->best)))) {
         nearest->best = candidate;
         nearest->distance = distance;
     }

@@ -397,13 +397,32 @@ find_expectation(SimReader *self, const char *text)
     return NULL;
 }
 
+#define PLANT_NAME(plant, text, meaning) text,
+static const char *const PLANT_NAMES[] = {ORR_PLANTS(PLANT_NAME) NULL};
+#undef PLANT_NAME
+
 static bool
 is_a_plant(const char *name)
 {
-#define PLANT_NAME(plant, text, meaning) text,
-    static const char *const names[] = {ORR_PLANTS(PLANT_NAME) NULL};
-#undef PLANT_NAME
-    return g_strv_contains(names, name);
+    return g_strv_contains(PLANT_NAMES, name);
+}
+
+static void
+unknown_plant(SimReader *self, ConfigPlace place, const char *name)
+{
+    ConfigNearest nearest = config_nearest(name);
+
+    for (size_t i = 0; PLANT_NAMES[i] != NULL; i++) {
+        config_nearest_offer(&nearest, PLANT_NAMES[i]);
+    }
+    if (nearest.best != NULL) {
+        sim_read_problem(self, place, "there is no bug `%s` to plant; did you mean `%s`?", name,
+                         nearest.best);
+    } else {
+        sim_read_problem(self, place,
+                         "there is no bug `%s` to plant; `orrery explain plants` lists them",
+                         name);
+    }
 }
 
 /* `set coordination=lowest-id plant no-fencing fails` */
@@ -422,9 +441,7 @@ read_naive_key(SimReader *self, const SimWords *words, GPtrArray *sets, GPtrArra
         } else if (strcmp(word, "plant") == 0 && next != NULL && is_a_plant(next)) {
             g_ptr_array_add(plants, (gpointer)(uintptr_t)next);
         } else if (strcmp(word, "plant") == 0 && next != NULL) {
-            sim_read_problem(
-                self, sim_words_place(words, i + 1),
-                "there is no bug `%s` to plant; `orrery explain plants` lists them", next);
+            unknown_plant(self, sim_words_place(words, i + 1), next);
             return false;
         } else {
             break;

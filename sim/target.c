@@ -83,6 +83,10 @@ fail_unknown(SimParse *parse, SimNameKind kind, const char *word)
     for (unsigned i = 0; (name = sim_names_at(parse->names, kind, i)) != NULL; i++) {
         config_nearest_offer(&nearest, name);
     }
+    if (kind == SIM_NAME_ACTION) { /* moments that are no lines */
+        config_nearest_offer(&nearest, "settle");
+        config_nearest_offer(&nearest, "end");
+    }
     best = best == NULL ? nearest.best : best;
     if (best != NULL) {
         return sim_parse_fail(parse, g_strdup_printf("no %s is called `%s`; did you mean `%s`?",
