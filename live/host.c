@@ -10,6 +10,7 @@
 #include "files.h"
 #include "link.h"
 #include "log.h"
+#include "notify.h"
 #include "pages.h"
 #include "plant.h"
 #include "probe.h"
@@ -20,6 +21,7 @@ struct LiveHost {
     LiveConf *conf;
     const LiveOptions *options; /* of conf */
     LiveDesk *desk;
+    LiveNotify *notify;
     LiveTls *tls;      /* NULL: nobody wants it */
     LiveTls *next_tls; /* ready to take its place */
     bool reloading;
@@ -154,6 +156,7 @@ leave(LiveHost *host)
     if (!host->leaving) {
         live_log(LIVE_LOG_NOTICE, "asked to leave");
         host->leaving = true;
+        live_notify_stopping(host->notify);
         live_clients_stop(host->clients);
     }
 }
@@ -290,14 +293,26 @@ on_changed(void *user, const LiveOptions *before, const LiveOptions *now)
 }
 
 static void
+tell_ready(LiveHost *host)
+{
+    g_autofree char *status =
+        g_strdup_printf("clients on port %u, other nodes on %u", host->options->bind.port,
+                        host->options->bind.bus_port);
+
+    live_notify_ready(host->notify, status);
+}
+
+static void
 on_reload(void *user)
 {
     LiveHost *host = user;
 
     live_log_reopen();
+    live_notify_reloading(host->notify);
     host->reloading = true;
     live_conf_reload(host->conf);
     host->reloading = false;
+    tell_ready(host);
 }
 
 static void
@@ -455,6 +470,8 @@ live_host_new(LiveLoop *loop, LiveConf *conf, char **why)
         return NULL;
     }
     live_conf_watch(conf, &conf_handlers, host);
+    host->notify = live_notify_new(loop);
+    tell_ready(host);
     return host;
 }
 
@@ -473,6 +490,7 @@ live_host_free(LiveHost *host)
     }
     live_loop_before_wait(host->loop, NULL, NULL);
     live_desk_free(host->desk);
+    live_notify_free(host->notify);
     live_tls_free(host->tls);
     live_tls_free(host->next_tls);
     live_http_free(host->http);
