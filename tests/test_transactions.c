@@ -217,6 +217,9 @@ test_a_transaction_stays_in_its_slot(void)
              "-CROSSSLOT Keys in request don't hash to the same slot\r\n");
     T_FALSE(has(box, 2, "a"));
     T_STR_EQ(say(box, 2, FIRST + 2, "exec"), "-ERR EXEC without MULTI\r\n");
+    T_STR_EQ(say(box, 2, FIRST + 2, "multi"), "+OK\r\n"); /* no change of the node itself */
+    T_STR_EQ(say(box, 2, FIRST + 2, "cluster reset"),
+             "-ERR Command not allowed inside a transaction\r\n");
     box_free(box);
 }
 

@@ -180,7 +180,7 @@ orr_group_encode(OrrBytes records, OrrVersion version, int64_t wall_ms, uint8_t 
 {
     OrrWriter writer = {buffer, FRAME_SIZE};
 
-    if (records.data != buffer + GROUP_HEAD_SIZE) {
+    if (records.size > 0 && records.data != buffer + GROUP_HEAD_SIZE) {
         memmove(buffer + GROUP_HEAD_SIZE, records.data, records.size);
     }
     orr_put_u64(&writer, version);

@@ -139,7 +139,7 @@ may_run_now(OrrNode *node, const OrrCommandContext *context)
                               "are allowed in this context");
         return false;
     }
-    if ((command->flags & ORR_COMMAND_NO_MULTI) != 0 &&
+    if ((command->flags & (ORR_COMMAND_NO_MULTI | ORR_COMMAND_ALONE)) != 0 &&
         orr_transaction_is_open(context->client)) {
         orr_reply_error(node->reply, "ERR Command not allowed inside a transaction");
         return false;

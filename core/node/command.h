@@ -46,6 +46,9 @@ typedef enum OrrCommandFlag {
     /* for sessions; not flags for clients */
     ORR_COMMAND_AT_ONCE = 1u << 27,          /* never queued by MULTI */
     ORR_COMMAND_WHILE_SUBSCRIBED = 1u << 28, /* allowed to subscribers in RESP2 */
+    ORR_COMMAND_ALONE =
+        1u << 30, /* refused by MULTI, though Redis does not say so: what makes
+                     this node another one must not change under a transaction */
 } OrrCommandFlag;
 
 typedef enum OrrCommandGroup {

@@ -151,7 +151,7 @@ run_links(OrrCommandContext *context)
         if (peer == members->self || peer->probe.answered == 0 || !orr_member_counts(peer)) {
             continue;
         }
-        orr_reply_map(context->reply, 4);
+        orr_reply_map(context->reply, 6);
         orr_reply_bulk_string(context->reply, "direction");
         orr_reply_bulk_string(context->reply, "to");
         orr_reply_bulk_string(context->reply, "node");
@@ -160,6 +160,10 @@ run_links(OrrCommandContext *context)
         orr_reply_integer(context->reply, node->context.cluster_ms);
         orr_reply_bulk_string(context->reply, "events");
         orr_reply_bulk_string(context->reply, "rw");
+        orr_reply_bulk_string(context->reply, "send-buffer-allocated");
+        orr_reply_integer(context->reply, 0); /* they are the host's */
+        orr_reply_bulk_string(context->reply, "send-buffer-used");
+        orr_reply_integer(context->reply, 0);
         count++;
     }
     orr_reply_insert_array(context->reply, at, count);
@@ -185,6 +189,7 @@ run_ledger(OrrCommandContext *context)
 }
 
 #define CHANGE (ORR_COMMAND_ADMIN | ORR_COMMAND_STALE | ORR_COMMAND_NO_ASYNC_LOADING)
+#define ROLE (CHANGE | ORR_COMMAND_ALONE)
 #define WATCH (ORR_COMMAND_ADMIN | ORR_COMMAND_STALE)
 #define LOOK ORR_COMMAND_STALE
 #define ROW(name_, arity_, flags_, syntax_, since_, run_, summary_)                            \
@@ -194,27 +199,27 @@ run_ledger(OrrCommandContext *context)
     }
 
 static const OrrCommand SUBCOMMANDS[] = {
-    ROW("addslots", -3, CHANGE, "<slot> [<slot> ...]", "3.0.0", orr_cluster_addslots,
+    ROW("addslots", -3, ROLE, "<slot> [<slot> ...]", "3.0.0", orr_cluster_addslots,
         "Gives unowned slots to this node's shard."),
-    ROW("addslotsrange", -4, CHANGE, "<start slot> <end slot> [<start slot> <end slot> ...]",
+    ROW("addslotsrange", -4, ROLE, "<start slot> <end slot> [<start slot> <end slot> ...]",
         "7.0.0", orr_cluster_addslotsrange,
         "Gives ranges of unowned slots to this node's shard."),
-    ROW("bumpepoch", 2, CHANGE, NULL, "3.0.0", orr_cluster_bumpepoch,
+    ROW("bumpepoch", 2, ROLE, NULL, "3.0.0", orr_cluster_bumpepoch,
         "Begins a new epoch of this node's shard."),
     ROW("count-failure-reports", 3, WATCH, "<node-id>", "3.0.0", run_count_failure_reports,
         "How many nodes accuse that one now."),
     ROW("countkeysinslot", 3, LOOK, "<slot>", "3.0.0", orr_cluster_countkeysinslot,
         "How many keys of a slot are here."),
-    ROW("delslots", -3, CHANGE, "<slot> [<slot> ...]", "3.0.0", orr_cluster_delslots,
+    ROW("delslots", -3, ROLE, "<slot> [<slot> ...]", "3.0.0", orr_cluster_delslots,
         "Takes slots away from whoever owns them."),
-    ROW("delslotsrange", -4, CHANGE, "<start slot> <end slot> [<start slot> <end slot> ...]",
+    ROW("delslotsrange", -4, ROLE, "<start slot> <end slot> [<start slot> <end slot> ...]",
         "7.0.0", orr_cluster_delslotsrange,
         "Takes ranges of slots away from whoever owns them."),
-    ROW("failover", -2, CHANGE, "[FORCE|TAKEOVER]", "3.0.0", orr_cluster_failover,
+    ROW("failover", -2, ROLE, "[FORCE|TAKEOVER]", "3.0.0", orr_cluster_failover,
         "Makes this replica the primary of its shard."),
-    ROW("flushslots", 2, CHANGE, NULL, "3.0.0", orr_cluster_flushslots,
+    ROW("flushslots", 2, ROLE, NULL, "3.0.0", orr_cluster_flushslots,
         "Takes all slots away from this node's shard."),
-    ROW("forget", 3, CHANGE, "<node-id>", "3.0.0", orr_cluster_forget,
+    ROW("forget", 3, ROLE, "<node-id>", "3.0.0", orr_cluster_forget,
         "Bans a node from the cluster."),
     ROW("getkeysinslot", 4, LOOK, "<slot> <count>", "3.0.0", orr_cluster_getkeysinslot,
         "Keys of a slot that are here, at most so many."),
@@ -230,14 +235,15 @@ static const OrrCommand SUBCOMMANDS[] = {
     ROW("nodes", 2, LOOK, NULL, "3.0.0", run_nodes, "All nodes, one a line."),
     ROW("replicas", 3, WATCH, "<node-id>", "5.0.0", run_replicas,
         "The replicas of a primary, as lines of NODES."),
-    ROW("replicate", 3, CHANGE, "<node-id>", "3.0.0", orr_cluster_replicate,
+    ROW("replicate", 3, ROLE, "<node-id>", "3.0.0", orr_cluster_replicate,
         "Makes this node a replica of that one."),
-    ROW("reset", -2, ORR_COMMAND_ADMIN | ORR_COMMAND_NOSCRIPT | ORR_COMMAND_STALE,
+    ROW("reset", -2,
+        ORR_COMMAND_ADMIN | ORR_COMMAND_NOSCRIPT | ORR_COMMAND_STALE | ORR_COMMAND_ALONE,
         "[HARD|SOFT]", "3.0.0", orr_cluster_reset,
         "Leaves the cluster; HARD: as another node."),
     ROW("saveconfig", 2, CHANGE, NULL, "3.0.0", orr_cluster_saveconfig,
         "Writes what is known of the cluster to disk."),
-    ROW("set-config-epoch", 3, CHANGE, "<epoch>", "3.0.0", orr_cluster_set_config_epoch,
+    ROW("set-config-epoch", 3, ROLE, "<epoch>", "3.0.0", orr_cluster_set_config_epoch,
         "The first epoch of a node that is alone."),
     ROW("setslot", -4, CHANGE,
         "<slot> (IMPORTING <node-id>|MIGRATING <node-id>|STABLE|NODE <node-id>)", "3.0.0",
