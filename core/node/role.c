@@ -151,6 +151,9 @@ orr_node_update_fence(OrrNode *node, OrrEffects *out)
     if (fence == ORR_FENCE_NONE) {
         orr_node_set_clock(node, out); /* before the first key expires by it */
     }
+    if (node->fence == ORR_FENCE_PAUSED) {
+        orr_node_unpark(node);
+    }
     node->fence = fence;
     node->change++;
 }
