@@ -21,10 +21,31 @@ def free_port():
                 pass
 
 
+def is_free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def free_ports(count):
+    """The first of `count` in a row that are free, and so are those 10000 above, for the bus."""
+    while True:
+        first = 11000 + int.from_bytes(os.urandom(2), "little") % (10000 - count)
+        if all(is_free(port) and is_free(port + 10000) for port in range(first, first + count)):
+            return first
+
+
 class Node:
-    def __init__(self, orreryd, work, name, words):
+    def __init__(self, orreryd, work, name, words, port=None, node_timeout="1s"):
         self.orreryd = orreryd
-        self.port, self.bus, self.http = free_port(), free_port(), free_port()
+        self.port = port or free_port()
+        self.bus = port + 10000 if port else free_port()
+        self.http = free_port()
+        self.node_timeout = node_timeout
         self.directory = os.path.join(work, name)
         self.log = os.path.join(work, name + ".log")
         self.words = words
@@ -32,7 +53,7 @@ class Node:
     def start(self, *more):
         self.process = subprocess.Popen(
             [self.orreryd, "--port", str(self.port), "--bus-port", str(self.bus), "--metrics-port", str(self.http), "--dir",
-             self.directory, "--log-file", self.log, "--node-timeout", "1s", *self.words, *more])
+             self.directory, "--log-file", self.log, "--node-timeout", self.node_timeout, *self.words, *more])
         children.append(self.process)
 
     def get(self, path, timeout=5):
