@@ -53,6 +53,12 @@ write_counters(const OrrStatistics *all, GString *out)
         {"orrery_transactions_total", "counter", "EXEC that ran.", (double)all->transactions},
         {"orrery_slow_commands_total", "counter", "Entries of SLOWLOG ever made.",
          (double)all->slow_commands},
+        {"orrery_keys_moved_out_total", "counter", "Keys given to another shard.",
+         (double)all->keys_moved_out},
+        {"orrery_keys_moved_in_total", "counter", "Keys taken from another shard.",
+         (double)all->keys_moved_in},
+        {"orrery_moves_given_up_total", "counter", "Transfers of keys that were broken off.",
+         (double)all->moves_given_up},
         {"orrery_snapshots_total", "counter", "Snapshots that came to their end.",
          (double)all->saves},
     };

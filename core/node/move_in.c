@@ -309,6 +309,7 @@ static void
 complete(OrrNode *node, OrrArrival *arrival, OrrEffects *out)
 {
     arrival->whole = true;
+    node->statistics.keys_moved_in += arrival->cells->len;
     orr_node_flush_data(node, out);
     arrival->offset = orr_replication_offset(node->replication);
     arrival->on_disk = node->log_op == 0;

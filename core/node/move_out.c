@@ -212,6 +212,7 @@ static void
 give_up(OrrNode *node, OrrTransfer *transfer, const char *error, OrrEffects *out)
 {
     orr_node_trace(node, ORR_TRACE_NOTE, NULL, "a transfer of keys was given up", out);
+    node->statistics.moves_given_up++;
     interrupt(node, transfer, out);
     answer(node, transfer, error);
 }
@@ -369,6 +370,7 @@ delete_cells(OrrNode *node, OrrTransfer *transfer, OrrEffects *out)
 
         orr_move_delete(node, &cell, out);
     }
+    node->statistics.keys_moved_out += transfer->cells->len;
     transfer->offset = orr_replication_offset(node->replication);
     transfer->phase = ORR_TRANSFER_DELETED;
     transfer->until = node->now.mono_ns + 2 * node->config.settings.node_timeout_ns;

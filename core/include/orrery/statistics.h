@@ -29,10 +29,13 @@ typedef struct OrrStatistics {
     uint64_t keyspace_misses;
     uint64_t expired_keys;
     uint64_t evicted_keys;
-    uint64_t published;     /* PUBLISH and SPUBLISH, of this node's clients */
-    uint64_t transactions;  /* EXEC that ran */
-    uint64_t slow_commands; /* entries of SLOWLOG ever made */
-    uint64_t saves;         /* snapshots that came to their end */
+    uint64_t published;      /* PUBLISH and SPUBLISH, of this node's clients */
+    uint64_t transactions;   /* EXEC that ran */
+    uint64_t slow_commands;  /* entries of SLOWLOG ever made */
+    uint64_t saves;          /* snapshots that came to their end */
+    uint64_t keys_moved_out; /* given to another shard, and deleted here */
+    uint64_t keys_moved_in;  /* taken from another shard */
+    uint64_t moves_given_up; /* transfers of keys that were broken off; they may be repeated */
     /* gauges: now */
     uint32_t clients;
     uint32_t blocked_clients;
