@@ -154,8 +154,9 @@ run_until(Disk *disk, unsigned stop, unsigned *durable)
             T_TRUE(orr_log_flush(log, 1000 + i, true, effects));
         }
         if (i == 40 || i == 100) {
-            T_EQ(orr_log_rotate(log, &meta, effects), ORR_OK);
-            T_EQ(orr_log_rotate(log, &meta, effects), ORR_REFUSED);
+            T_EQ(orr_log_rotate(log, &meta, 0, effects), ORR_OK);
+            T_EQ(orr_log_rotate(log, &meta, 0, effects), ORR_REFUSED);
+            orr_log_rotated(log);
         }
         if (i % 2 == 0) {
             (void)orr_log_step(log, keyspace, 3, 77, effects);

@@ -16,6 +16,7 @@ typedef enum FrameType {
     FRAME_META = 2,
     FRAME_END = 3,   /* of a snapshot: count u64 */
     FRAME_VALUE = 4, /* of a state file: tag u8, bytes */
+    FRAME_AFTER = 5, /* of a log: the log before it is stored up to this entry, u64 */
 } FrameType;
 
 typedef struct FrameHeader {

@@ -30,6 +30,8 @@ struct OrrLog {
     uint64_t snapshot_sequence;
     uint64_t snapshot_count;
     uint64_t end_op;
+    uint32_t after;          /* the generation whose log follows a rotation; 0: none */
+    uint64_t after_sequence; /* with which entry the log before it ends */
 };
 
 static void
@@ -179,15 +181,30 @@ begin_snapshot(OrrLog *log, const OrrLogMeta *meta)
 }
 
 OrrStatus
-orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, OrrEffects *out)
+orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, uint64_t op, OrrEffects *out)
 {
     if (log->snapshot != SNAPSHOT_NONE) {
         return ORR_REFUSED;
     }
-    (void)orr_log_flush(log, 0, true, out);
+    (void)orr_log_flush(log, op, true, out);
+    log->after = log->generation + 1;
+    log->after_sequence = log->sequence;
     begin_generation(log, log->generation + 1, 0, meta);
     begin_snapshot(log, meta);
     return ORR_OK;
+}
+
+void
+orr_log_rotated(OrrLog *log)
+{
+    uint8_t text[8];
+
+    if (log->after == log->generation) {
+        orr_store_u64(text, log->after_sequence);
+        orr_frame_put_entry(log->pending, ++log->sequence, FRAME_AFTER,
+                            orr_bytes(text, sizeof text));
+    }
+    log->after = 0;
 }
 
 void

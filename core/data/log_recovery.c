@@ -126,6 +126,7 @@ take_entry(Recovery *self, const OrrFile *file, size_t at, const FrameEntry *ent
         }
         return ORR_OK;
     case FRAME_END:
+    case FRAME_AFTER:
         return ORR_OK;
     case FRAME_VALUE:
         break;
@@ -188,6 +189,27 @@ read_snapshot(Recovery *self, const OrrFile *file)
     return read_file(self, file, &reader);
 }
 
+/* A write at the end of one log failed when the next had begun. As long as the next does not
+ * say that all before it was stored, nothing in it has been acknowledged. */
+static bool
+says_that_more_was_stored(const OrrFile *file, uint64_t sequence)
+{
+    FrameReader reader;
+    FrameHeader header;
+    FrameEntry entry;
+
+    if (orr_frame_open(&reader, file->content, &header) != ORR_OK) {
+        return false;
+    }
+    while (orr_frame_next(&reader, &entry) == ORR_OK) {
+        if (entry.type == FRAME_AFTER && entry.payload.size == 8 &&
+            orr_load_u64(entry.payload.data) > sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Reads the logs from `first` on. One that begins with other data counts only with its own
  * snapshot: without it, it and all after it are of a copy that never was whole. */
 static OrrStatus
@@ -212,6 +234,11 @@ read_logs(Recovery *self, uint32_t first)
             return status;
         }
         if ((header.flags & FRAME_RESTART) != 0 && generation != result->snapshot_generation) {
+            result->ignored_from = generation;
+            return ORR_OK;
+        }
+        if (header.sequence > result->sequence + 1 && generation > first &&
+            !says_that_more_was_stored(file, result->sequence)) {
             result->ignored_from = generation;
             return ORR_OK;
         }

@@ -260,6 +260,19 @@ on_log_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEffects
         orr_node_trace(node, ORR_TRACE_DISK_FAILED, NULL, "log: writes are refused", out);
         node->disk_failed = true;
         node->log_restart_due = true;
+        orr_node_clients_fenced(node); /* what is behind the failure may yet be stored, for
+                                          nothing */
+    }
+}
+
+static void
+on_rotation_stored(void *owner, OrrStatus status, uint64_t op, OrrNow now, OrrEffects *out)
+{
+    OrrNode *node = owner;
+
+    on_log_stored(owner, status, op, now, out);
+    if (status == ORR_OK && !node->disk_failed) {
+        orr_log_rotated(node->log);
     }
 }
 
@@ -335,10 +348,14 @@ bool
 orr_node_save(OrrNode *node, OrrEffects *out)
 {
     OrrLogMeta meta = meta_of(orr_replication_lineage(node->replication));
+    uint64_t op;
 
-    if (orr_log_rotate(node->log, &meta, out) != ORR_OK) {
-        return false;
+    if (orr_log_snapshotting(node->log) || node->log_restart_due) {
+        return false; /* the restart is a new file, too */
     }
+    op = orr_gate_next_op(node->gate);
+    (void)orr_log_rotate(node->log, &meta, op, out);
+    (void)orr_gate_hold(node->gate, op, on_rotation_stored, node, op);
     node->save_began_at = node->now.mono_ns;
     node->changes_since_save = 0;
     return true;

@@ -106,9 +106,15 @@ ORR_API uint32_t orr_log_generation(const OrrLog *log);
  * Returns false if there was nothing to do. */
 ORR_API bool orr_log_flush(OrrLog *log, uint64_t op, bool sync, OrrEffects *out);
 
-/* Begins the next generation: what waits is flushed to the old one (op 0, synced), the new log
+/* Begins the next generation: what waits is flushed to the old one (synced, as `op`), the new log
  * begins with `meta`, and a snapshot is due. ORR_OK, or ORR_REFUSED: one is being written. */
-ORR_API OrrStatus orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, OrrEffects *out);
+ORR_API OrrStatus orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, uint64_t op,
+                                 OrrEffects *out);
+/* The op of the last rotation is stored: the new log says so, and whoever finds less in the old
+ * one knows that it was damaged. Without this word entries that are missing at its end were
+ * never stored, the new log counts only with its snapshot, and nothing in it may be
+ * acknowledged after a write of the old one has failed. */
+ORR_API void orr_log_rotated(OrrLog *log);
 /* True while a snapshot is being written or waits for its STORED. */
 ORR_API bool orr_log_snapshotting(const OrrLog *log);
 /* Writes about `budget` records more of the snapshot, or some 256 KiB of them, as a STORE
