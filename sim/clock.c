@@ -18,9 +18,23 @@ divide_down(Wide value, Wide divisor)
 }
 
 static int64_t
+divide_down_64(int64_t value, int64_t divisor)
+{
+    int64_t quotient = value / divisor;
+
+    return value % divisor < 0 ? quotient - 1 : quotient;
+}
+
+/* In 64 bits, which hold hours of any usual drift, or else in 128, which take their time. */
+static int64_t
 shows_ns(const SimClockPiece *piece, OrrTime virtual_ns)
 {
     Wide elapsed = (Wide)virtual_ns - piece->from_ns;
+    int64_t product;
+
+    if (!__builtin_mul_overflow(virtual_ns - piece->from_ns, piece->drift_ppb, &product)) {
+        return piece->base_ns + (virtual_ns - piece->from_ns) + divide_down_64(product, PPB);
+    }
 
     return (int64_t)(piece->base_ns + elapsed + divide_down(elapsed * piece->drift_ppb, PPB));
 }
@@ -58,7 +72,7 @@ sim_clock_now(const SimHostClock *clock, OrrTime virtual_ns)
 
     return (OrrNow){
         .mono_ns = shows_ns(&clock->piece[SIM_HOST_CLOCK_MONO], virtual_ns),
-        .wall_ms = (int64_t)divide_down(wall_ns, ORR_NS_PER_MS),
+        .wall_ms = divide_down_64(wall_ns, ORR_NS_PER_MS),
     };
 }
 
@@ -72,6 +86,11 @@ sim_clock_virtual_of_mono(const SimHostClock *clock, OrrTime virtual_ns, OrrTime
     }
     if (shows_ns(piece, virtual_ns) >= mono_ns) {
         return virtual_ns;
+    }
+    if (piece->drift_ppb == 0) {
+        Wide at = (Wide)piece->from_ns + mono_ns - piece->base_ns;
+
+        return at < ORR_NEVER ? (OrrTime)at : ORR_NEVER;
     }
     /* the least e with floor(e x rate / PPB) >= wanted is ceil(wanted x PPB / rate) */
     Wide wanted = (Wide)mono_ns - piece->base_ns;

@@ -515,14 +515,14 @@ sim_queue_cancel(SimQueue *queue, SimEventHandle handle)
 
 /* The slot of the earliest event, taken out of the order, or NO_SLOT. */
 static inline uint32_t
-take_first(SimQueue *queue)
+take_first(SimQueue *queue, OrrTime end_ns)
 {
     const SimKey *key = sim_run_first(&queue->run);
 
     if (key == NULL || queue->urgent.count != 0 || queue->cancelled != 0) {
         key = find_first(queue);
     }
-    if (key == NULL) {
+    if (key == NULL || key->at_ns > end_ns) {
         return NO_SLOT;
     }
     uint32_t slot = key->slot;
@@ -536,9 +536,9 @@ take_first(SimQueue *queue)
 }
 
 bool
-sim_queue_pop(SimQueue *queue, SimEvent *event)
+sim_queue_pop_until(SimQueue *queue, OrrTime end_ns, SimEvent *event)
 {
-    uint32_t slot = take_first(queue);
+    uint32_t slot = take_first(queue, end_ns);
 
     if (slot == NO_SLOT) {
         return false;
@@ -551,6 +551,12 @@ sim_queue_pop(SimQueue *queue, SimEvent *event)
         check_tuning(queue);
     }
     return true;
+}
+
+bool
+sim_queue_pop(SimQueue *queue, SimEvent *event)
+{
+    return sim_queue_pop_until(queue, ORR_NEVER, event);
 }
 
 OrrTime

@@ -73,6 +73,9 @@ OrrStatus sim_queue_cancel(SimQueue *queue, SimEventHandle handle);
 /* Copies the earliest event into `event` and removes it; false when there is none. */
 bool sim_queue_pop(SimQueue *queue, SimEvent *event);
 
+/* The same, unless the earliest event comes after `end_ns`. */
+bool sim_queue_pop_until(SimQueue *queue, OrrTime end_ns, SimEvent *event);
+
 /* When the next event is due, or ORR_NEVER. */
 OrrTime sim_queue_peek_ns(SimQueue *queue);
 

@@ -3,28 +3,16 @@
 #include <inttypes.h>
 #include <orrery/bus.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 /* The bytes of the frame's header that say what kind of message it is; bus.h. */
 #define TYPE_OFFSET 5u
 
 static uint64_t
 hash_bytes(OrrBytes bytes)
 {
-    uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ bytes.size;
-    size_t i = 0;
-
-    for (; i + 8 <= bytes.size; i += 8) {
-        uint64_t word = 0;
-
-        for (unsigned k = 0; k < 8; k++) {
-            word |= (uint64_t)bytes.data[i + k] << (8 * k);
-        }
-        hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        hash ^= hash >> 32;
-    }
-    for (; i < bytes.size; i++) {
-        hash = (hash ^ bytes.data[i]) * UINT64_C(0xc4ceb9fe1a85ec53);
-    }
-    return hash ^ hash >> 29;
+    return XXH3_64bits_withSeed(bytes.data, bytes.size, bytes.size);
 }
 
 static const char *

@@ -3,8 +3,8 @@
 #include "client.h"
 #include "fault.h"
 #include "judge.h"
-#include "mover.h"
 #include "live.h"
+#include "mover.h"
 
 static bool
 ask_serves(void *context, uint32_t node, uint16_t slot, uint64_t *version)
@@ -181,8 +181,7 @@ sim_world_step(SimWorld *world)
     if (world->ended) {
         return false;
     }
-    if (sim_queue_peek_ns(world->queue) > world->end_ns ||
-        !sim_queue_pop(world->queue, &event)) {
+    if (!sim_queue_pop_until(world->queue, world->end_ns, &event)) {
         world->now_ns = MAX(world->now_ns, world->end_ns == ORR_NEVER ? 0 : world->end_ns);
         world->ended = true;
         if (world->live != NULL) {

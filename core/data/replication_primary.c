@@ -488,12 +488,14 @@ OrrTime
 orr_primary_deadline(const OrrReplication *self)
 {
     OrrTime deadline = ORR_NEVER;
+    OrrTime heartbeat = orr_sync_heartbeat(self);
 
     for (size_t i = 0; i < self->replica_count; i++) {
         const Replica *replica = &self->replicas[i];
+        OrrTime until = replica->heard_ns + patience(self, replica);
 
-        deadline = MIN(deadline, replica->heard_ns + patience(self, replica));
-        deadline = MIN(deadline, replica->sent_ns + orr_sync_heartbeat(self));
+        deadline = MIN(deadline, until);
+        deadline = MIN(deadline, replica->sent_ns + heartbeat);
     }
     return deadline;
 }

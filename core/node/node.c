@@ -628,6 +628,18 @@ something_waits(const OrrNode *node)
            moves->waits->len > 0 || moves->out->len > 0 || moves->in->len > 0;
 }
 
+/* When data, clients and moves want to be stepped. */
+static OrrTime
+judge_rest(const OrrNode *node)
+{
+    OrrTime data = orr_node_data_deadline(node);
+    OrrTime later = orr_node_later_deadline(node);
+    OrrTime clients = orr_node_clients_deadline(node);
+    OrrTime moves = orr_node_moves_deadline(node);
+
+    return MIN(MIN(data, later), MIN(clients, moves));
+}
+
 /* True when a step that was still has changed nothing from which anything follows. */
 static bool
 stayed_still(OrrNode *node, OrrEffects *out)
@@ -682,9 +694,7 @@ settle(OrrNode *node, OrrEffects *out)
     save_voters(node, false, out);
     save_epoch(node, out);
     orr_node_flush_data(node, out);
-    node->rest_deadline =
-        MIN(MIN(orr_node_data_deadline(node), orr_node_later_deadline(node)),
-            MIN(orr_node_clients_deadline(node), orr_node_moves_deadline(node)));
+    node->rest_deadline = judge_rest(node);
 }
 
 static OrrStatus

@@ -412,8 +412,9 @@ orr_node_data_time(OrrNode *node, OrrEffects *out)
 OrrTime
 orr_node_data_deadline(const OrrNode *node)
 {
-    OrrTime deadline = MIN(node->sync_at, orr_replication_deadline(node->replication));
+    OrrTime deadline = orr_replication_deadline(node->replication);
 
+    deadline = MIN(deadline, node->sync_at);
     deadline = MIN(deadline, orr_node_expiry_deadline(node));
     deadline = MIN(deadline, orr_node_evict_deadline(node));
     if (orr_log_snapshotting(node->log) && node->snapshot_op == 0) {

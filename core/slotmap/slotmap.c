@@ -206,9 +206,14 @@ claim_wins(const OrrSlotMap *map, uint16_t slot, const OrrId *owner, uint64_t ve
 }
 
 static bool
-wins_anywhere(const OrrSlotMap *map, const OrrSlotsRecord *claim)
+wins_anywhere(const OrrSlotMap *map, const OrrSlotsRecord *claim, uint16_t owner)
 {
     for (uint32_t slot = claim->range.first; slot <= claim->range.last; slot++) {
+        const Slot *entry = &map->slots[slot];
+
+        if (entry->owner == owner && entry->version == claim->version) {
+            continue; /* as it is: so nearly all that is heard */
+        }
         if (claim_wins(map, (uint16_t)slot, &claim->shard, claim->version)) {
             return true;
         }
@@ -223,7 +228,7 @@ orr_slotmap_claim(OrrSlotMap *map, const OrrSlotsRecord *claim)
     uint16_t owner;
 
     g_return_val_if_fail(claim->range.last < ORR_SLOT_COUNT, 0);
-    if (!wins_anywhere(map, claim)) {
+    if (!wins_anywhere(map, claim, find_shard(map, &claim->shard))) {
         return 0; /* and its shard, if it is new, takes no room */
     }
     owner = intern_shard(map, &claim->shard);
