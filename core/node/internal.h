@@ -253,6 +253,13 @@ void orr_node_forget(OrrNode *node, OrrMember *member, OrrEffects *out);
 void orr_node_update_role(OrrNode *node, OrrEffects *out);
 void orr_node_update_fence(OrrNode *node, OrrEffects *out);
 OrrFence orr_node_fence_at(OrrNode *node, OrrTime now_ns);
+/* bonds.c: the promise of its vote goes to disk with the vote; electors go once they know of
+ * the election; the number of voters goes as it changes, `in_time` with the housekeeping. */
+void orr_node_save_promises(OrrNode *node, const OrrId *candidate);
+void orr_node_restore_bonds(OrrNode *node, const OrrSavedState *saved);
+void orr_node_forget_electors(OrrNode *node, OrrEffects *out);
+void orr_node_save_voters(OrrNode *node, bool in_time, OrrEffects *out);
+
 /* True while it knows only itself, but owns a part of the slots as one among others. */
 bool orr_node_is_part_of_more(const OrrNode *node);
 /* Of a claim that is known from a pulse only. */

@@ -13,8 +13,6 @@
 /* What is known of the others is written the more rarely the more there are. */
 #define CONFIG_PAUSE (100 * ORR_NS_PER_MS)
 #define INCARNATION_BLOCK UINT64_C(1000000)
-#define VOTERS_FEW 64u
-#define ORR_PROMISES_MAX 256u /* on disk; of more at once a restart forgets the rest */
 
 OrrNode *
 orr_node_new(const OrrNodeConfig *config)
@@ -167,26 +165,6 @@ first_of(const OrrId *saved, const OrrId *configured, OrrRng *rng)
 
 /* Boot */
 
-/* Whom this node has promised their shards by a vote, and for how long yet: on disk with it. */
-static void
-save_promises(OrrNode *node, const OrrId *candidate)
-{
-    const OrrMembers *members = node->context.members;
-    g_autofree OrrId *ids = g_new(OrrId, members->count + 1);
-    size_t count = 0;
-
-    ids[count++] = *candidate;
-    for (size_t i = 0; i < members->count && count < ORR_PROMISES_MAX; i++) {
-        const OrrMember *member = members->list[i];
-
-        if (member->probe.promised != 0 && member->probe.granted_until > node->now.mono_ns &&
-            !orr_id_equal(&member->id, candidate)) {
-            ids[count++] = member->id;
-        }
-    }
-    orr_persist_promises(node->persist, ids, count);
-}
-
 static OrrEffects *
 save_vote(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate, OrrEffects *out)
 {
@@ -197,7 +175,7 @@ save_vote(void *owner, OrrNow now, uint64_t vote_epoch, const OrrId *candidate, 
         OrrSavedVote vote = {vote_epoch, *candidate};
 
         orr_persist_vote(node->persist, &vote);
-        save_promises(node, candidate);
+        orr_node_save_promises(node, candidate);
     }
     return orr_persist_commit(node->persist, now, NULL, NULL, 0, out);
 }
@@ -245,43 +223,6 @@ restore_facts(OrrNode *node, OrrBytes facts)
     }
 }
 
-static OrrId
-take_id(OrrBytes *ids)
-{
-    OrrId id;
-
-    memcpy(id.bytes, ids->data, ORR_ID_SIZE);
-    *ids = orr_bytes(ids->data + ORR_ID_SIZE, ids->size - ORR_ID_SIZE);
-    return id;
-}
-
-/* What this node bound itself to, and by whom it was elected: a restart changes neither. */
-static void
-restore_bonds(OrrNode *node, const OrrSavedState *saved)
-{
-    OrrBytes promises = saved->promises;
-    OrrBytes electors = saved->electors;
-    g_autofree OrrId *voters = g_new(OrrId, electors.size / ORR_ID_SIZE + 1);
-    size_t count = 0;
-
-    while (promises.size >= ORR_ID_SIZE) {
-        OrrId id = take_id(&promises);
-        OrrMember *candidate = orr_members_find(node->context.members, &id);
-
-        if (candidate != NULL && !orr_member_is_primary(candidate)) {
-            orr_detector_promise(node->detector, node->now.mono_ns, candidate,
-                                 saved->vote.epoch);
-        }
-    }
-    while (electors.size >= ORR_ID_SIZE) {
-        voters[count++] = take_id(&electors);
-    }
-    node->voters_saved = saved->voters;
-    node->context.members->voters_once = saved->voters;
-    orr_detector_elected(node->detector, node->now.mono_ns, voters, count);
-    node->electors_saved = count;
-}
-
 static void
 make_machines(OrrNode *node, const OrrSavedState *saved)
 {
@@ -318,7 +259,7 @@ make_machines(OrrNode *node, const OrrSavedState *saved)
     if (!saved->found) {
         claim_initial(node);
     }
-    restore_bonds(node, saved);
+    orr_node_restore_bonds(node, saved);
     orr_node_recount_slots(node);
     node->role_was_primary = false;
 }
@@ -481,46 +422,6 @@ orr_node_set_clock(OrrNode *node, OrrEffects *out)
     }
 }
 
-/* True when all who voted before the restart are known again, or known to vote no more: a shard
- * without slots, a member that was forgotten. That somebody else knows no more than this node
- * proves nothing: it may have restarted, too. */
-static bool
-knows_as_many(const OrrMembers *members)
-{
-    size_t known = 0;
-
-    if (members->settings->voters == ORR_VOTERS_ALL) {
-        return members->count >= members->voters_once; /* with the forgotten */
-    }
-    for (size_t i = 0; i < members->shard_count && known < members->voters_once; i++) {
-        known += members->shards[i]->epoch > 0;
-    }
-    return known >= members->voters_once;
-}
-
-/* How many voters there are is kept, so that a restart with an older list of them does not take
- * a few for the majority. More of them goes to disk at once where that is cheap; fewer only
- * when this node knows what the others know. */
-static void
-save_voters(OrrNode *node, bool in_time, OrrEffects *out)
-{
-    OrrMembers *members = node->context.members;
-    uint32_t voters = orr_members_voters(members);
-    bool more = voters > node->voters_saved && (in_time || voters <= VOTERS_FEW);
-    bool fewer = voters < node->voters_saved && in_time && members->voters_once == 0 &&
-                 orr_detector_synced(node->detector);
-
-    if (members->voters_once > 0 && knows_as_many(members)) {
-        members->voters_once = 0;
-        members->voters_change++;
-    }
-    if ((more || fewer) && voters > 0 && !(voters == 1 && orr_node_is_part_of_more(node))) {
-        node->voters_saved = voters;
-        orr_persist_voters(node->persist, voters);
-        (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
-    }
-}
-
 static void
 keep_house(OrrNode *node, OrrEffects *out)
 {
@@ -536,7 +437,7 @@ keep_house(OrrNode *node, OrrEffects *out)
         node->epoch_saving = node->epoch_saved;
     }
     orr_node_set_clock(node, out);
-    save_voters(node, true, out);
+    orr_node_save_voters(node, true, out);
     (void)orr_members_purge(node->context.members, now_ns);
     meet_again(node, out);
     orr_node_drain_time(node, out);
@@ -605,20 +506,6 @@ save_epoch(OrrNode *node, OrrEffects *out)
     }
 }
 
-/* Those who elected this node know it by now: a restart need not ask them again. */
-static void
-forget_electors(OrrNode *node, OrrEffects *out)
-{
-    const OrrId *electors;
-
-    if (node->electors_saved > 0 && !node->claim_pending &&
-        orr_detector_electorate(node->detector, &electors) == 0) {
-        node->electors_saved = 0;
-        orr_persist_electors(node->persist, NULL, 0);
-        (void)orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out);
-    }
-}
-
 static bool
 something_waits(const OrrNode *node)
 {
@@ -661,7 +548,7 @@ settle(OrrNode *node, OrrEffects *out)
     OrrContext *context = &node->context;
 
     if (stayed_still(node, out)) {
-        forget_electors(node, out);
+        orr_node_forget_electors(node, out);
         save_epoch(node, out);
         return;
     }
@@ -690,8 +577,8 @@ settle(OrrNode *node, OrrEffects *out)
     orr_node_update_fence(node, out);
     orr_node_moves_settle(node, out);
     orr_node_later_settle(node, out);
-    forget_electors(node, out);
-    save_voters(node, false, out);
+    orr_node_forget_electors(node, out);
+    orr_node_save_voters(node, false, out);
     save_epoch(node, out);
     orr_node_flush_data(node, out);
     node->rest_deadline = judge_rest(node);
