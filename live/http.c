@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define SWEEP_NS ORR_NS_PER_S
 #define HEAD_MAX 512u
 
 typedef struct Visitor {
@@ -48,20 +47,24 @@ drop(Visitor *visitor)
     free_visitor(visitor);
 }
 
+/* Who has been here longest, or NULL. */
+static Visitor *
+oldest(const LiveHttp *http)
+{
+    return http->visitors->len > 0 ? g_ptr_array_index(http->visitors, 0) : NULL;
+}
+
 static void
 sweep(void *user)
 {
     LiveHttp *http = user;
     OrrTime now = live_loop_now().mono_ns;
 
-    while (http->visitors->len > 0) {
-        Visitor *oldest = g_ptr_array_index(http->visitors, 0);
-
-        if (oldest->until_ns > now) {
-            live_timer_set(http->timer, MIN(oldest->until_ns, now + SWEEP_NS));
-            return;
-        }
-        drop(oldest);
+    while (oldest(http) != NULL && oldest(http)->until_ns <= now) {
+        drop(oldest(http));
+    }
+    if (oldest(http) != NULL) {
+        live_timer_set(http->timer, oldest(http)->until_ns);
     }
 }
 

@@ -101,7 +101,7 @@ add_quoted(Line *line, const char *text)
         if (*text == '"' || *text == '\\') {
             line->text[line->used++] = '\\';
         }
-        line->text[line->used++] = (unsigned char)*text < ' ' ? ' ' : *text;
+        line->text[line->used++] = (char)((unsigned char)*text < ' ' ? ' ' : *text);
     }
     line->text[line->used++] = '"';
     line->text[line->used] = '\0';

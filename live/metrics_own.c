@@ -192,11 +192,13 @@ bus(const LiveFigures *figures, GString *out)
 
         live_metric_family(out, name, COUNTER, bytes ? "Bytes of frames." : "Frames of peers.");
         for (unsigned i = 0; i < 4; i++) {
-            g_autofree char *label = g_strdup_printf("lane=\"%s\",direction=\"%s\"",
-                                                     lanes[i / 2], directions[i % 2]);
+            unsigned lane = i / 2;
+            unsigned way = i % 2;
+            uint64_t value = bytes ? link->bytes[lane][way] : link->frames[lane][way];
+            g_autofree char *label =
+                g_strdup_printf("lane=\"%s\",direction=\"%s\"", lanes[lane], directions[way]);
 
-            live_metric_line(out, name, label,
-                             (double)(bytes ? link->bytes : link->frames)[i / 2][i % 2]);
+            live_metric_line(out, name, label, (double)value);
         }
     }
     single(out, "redis_cluster_messages_sent_total", COUNTER, "Frames to peers.",

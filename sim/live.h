@@ -87,8 +87,8 @@ void sim_live_wipe(SimHost *host, SimDiskFate fate);
 
 /* connections of clients, and operators */
 SimConnection sim_live_connect(SimWorld *world, SimEndpoint place, SimHost *host);
-void sim_live_write(SimWorld *world, SimConnection connection, OrrBytes bytes);
-void sim_live_close(SimWorld *world, SimConnection connection);
+void sim_live_write(SimWorld *world, SimConnection number, OrrBytes bytes);
+void sim_live_close(SimWorld *world, SimConnection number);
 void sim_live_operator(SimHost *host, OrrBytes bytes);
 
 /* the end: what every node holds, read as a client would */

@@ -108,11 +108,13 @@ read_owners(SimHost *host, Owners *owners)
 void
 sim_live_compare_nodes(SimWorld *world)
 {
+    g_autofree OrrId *owner = g_new(OrrId, ORR_SLOT_COUNT);
+
     for (uint32_t i = 0; i < world->host_count; i++) {
         SimHost *host = &world->hosts[i];
-        g_autofree OrrId *owner = g_new0(OrrId, ORR_SLOT_COUNT);
         Owners owners = {owner, ""};
 
+        memset(owner, 0, sizeof *owner * ORR_SLOT_COUNT);
         if (!sim_host_runs(host) || !host->shadow->seen) {
             continue;
         }

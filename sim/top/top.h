@@ -97,7 +97,7 @@ bool top_sample(Top *top, int wait_ms, bool (*stop)(void));
 
 /* top_model.c */
 TopNode *top_add_node(Top *top, const char *host, uint16_t port);
-void top_node_free(gpointer node);
+void top_node_free(gpointer data);
 /* What was answered becomes facts, the map and news. */
 void top_understand(Top *top);
 /* Commands a second between the last two samples. */
