@@ -38,6 +38,7 @@ struct LiveHost {
     LiveFigures figures;
     bool stepping;
     bool leaving;
+    bool leave_told; /* the node knows */
 };
 
 static void perform(LiveHost *host, const OrrEffects *effects);
@@ -346,6 +347,21 @@ on_again(void *user)
     (void)user;
 }
 
+/* Whoever leaves lets a replica take over first; the node says when that is done, or was given
+ * up. */
+static bool
+is_handing_over(LiveHost *host)
+{
+    OrrNodeView view;
+
+    if (!host->leave_told) {
+        host->leave_told = true;
+        (void)deliver(host, &(OrrEvent){.type = ORR_EVENT_LEAVE});
+    }
+    orr_node_view(host->node, live_loop_mono_ns(), &view);
+    return view.handing_over;
+}
+
 static void
 before_wait(void *user)
 {
@@ -356,7 +372,7 @@ before_wait(void *user)
         live_timer_set(host->again, live_loop_now().mono_ns);
     }
     live_files_flush(host->files);
-    if (host->leaving && live_files_idle(host->files)) {
+    if (host->leaving && !is_handing_over(host) && live_files_idle(host->files)) {
         live_loop_stop(host->loop);
     }
 }

@@ -126,6 +126,9 @@ print_event(SimWorld *world, const OrrEvent *event)
     case ORR_EVENT_SETTINGS:
         fprintf(file, "settings\n");
         break;
+    case ORR_EVENT_LEAVE:
+        fprintf(file, "leave\n");
+        break;
     }
 }
 

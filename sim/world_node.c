@@ -94,6 +94,7 @@ cost_of(const SimHost *host, const OrrEvent *event)
     case ORR_EVENT_TIME:
     case ORR_EVENT_LINK:
     case ORR_EVENT_ANSWER:
+    case ORR_EVENT_LEAVE:
     case ORR_EVENT_SETTINGS:
         break;
     }
@@ -219,6 +220,7 @@ inbox_put(SimInbox *inbox, const OrrEvent *event)
         break;
     case ORR_EVENT_BOOT:
     case ORR_EVENT_TIME:
+    case ORR_EVENT_LEAVE:
         break;
     }
     if (inbox->tail - inbox->head + bytes.size > SIM_INBOX_MAX) {
@@ -278,6 +280,7 @@ inbox_take(SimInbox *inbox, OrrEvent *event, OrrSettings *settings)
         break;
     case ORR_EVENT_BOOT:
     case ORR_EVENT_TIME:
+    case ORR_EVENT_LEAVE:
         break;
     }
     return true;

@@ -4,7 +4,7 @@
  * goes on without that pause, and so gives back half of the processor at least. */
 #include "node/internal.h"
 
-#define PART 1000u/* buckets looked at, and keys deleted, in one step */
+#define PART 1000u /* buckets looked at, and keys deleted, in one step */
 #define ROUND ORR_NS_PER_S
 #define PAUSE_MIN ORR_NS_PER_MS
 #define KEYS_PER_BUCKET 4u /* at least, about */

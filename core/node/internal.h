@@ -2,6 +2,7 @@
  *
  *   node.c        life: new, boot, step, deadline, digest
  *   peer.c        frames from peers: who may speak, facts, dispatch to machines
+ *   leave.c       a primary that leaves hands over first
  *   seal.c        whether a frame is by somebody who has the key, and new
  *   facts.c       what a fact of a peer changes here
  *   role.c        primary or replica, serving or fenced; promotion, demotion, hand-over
@@ -118,6 +119,8 @@ struct OrrNode {
     bool forgotten;
     OrrId behind_replica;
     OrrTime paused_until;
+    OrrTime leaving_until; /* hands over, for that long at most; 0: it does not leave */
+    OrrTime leave_again_at;
     OrrTime collision_until;
     bool claim_pending;
     OrrTime claim_until;   /* a claim stored later is dropped */
@@ -281,6 +284,14 @@ void orr_node_role_time(OrrNode *node, OrrEffects *out);
 OrrTime orr_node_role_deadline(OrrNode *node);
 /* This node becomes a replica of that member's shard. ORR_OK, ORR_REFUSED, ORR_NOT_FOUND. */
 OrrStatus orr_node_replicate(OrrNode *node, const OrrId *primary, OrrEffects *out);
+
+void orr_node_send_handover(OrrNode *node, OrrMessageType type, const OrrMember *to,
+                            OrrEffects *out);
+
+/* leave.c */
+OrrStatus orr_node_on_leave(OrrNode *node, OrrEffects *out);
+void orr_node_leave_time(OrrNode *node, OrrEffects *out);
+OrrTime orr_node_leave_deadline(const OrrNode *node);
 
 /* slots.c */
 void orr_node_take_slots(OrrNode *node, const OrrSlotsRecord *record, bool own_wish,

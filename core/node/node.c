@@ -476,6 +476,7 @@ on_time(OrrNode *node, OrrEffects *out)
     orr_node_data_time(node, out);
     orr_node_clients_time(node, out);
     orr_node_idle_time(node, out);
+    orr_node_leave_time(node, out);
 }
 
 static void
@@ -609,6 +610,8 @@ dispatch(OrrNode *node, const OrrEvent *event, OrrEffects *out)
         return ORR_OK;
     case ORR_EVENT_ANSWER:
         return orr_node_on_answer(node, event, out);
+    case ORR_EVENT_LEAVE:
+        return orr_node_on_leave(node, out);
     case ORR_EVENT_SETTINGS:
         return orr_node_on_settings(node, event->settings, out);
     }
@@ -659,6 +662,7 @@ orr_node_deadline(const OrrNode *node)
         deadline = MIN(deadline, orr_election_deadline(node->election));
         deadline = MIN(deadline, node->rest_deadline);
         deadline = MIN(deadline, node->idle_at);
+        deadline = MIN(deadline, orr_node_leave_deadline(node));
         deadline = MIN(deadline, orr_node_role_deadline((OrrNode *)(uintptr_t)node));
     }
     return deadline == ORR_NEVER ? ORR_NEVER : deadline - node->wall_skew;

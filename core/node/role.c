@@ -325,8 +325,8 @@ orr_node_on_collision(OrrNode *node, const OrrShardRecord *record, OrrEffects *o
 
 /* Hand-over */
 
-static void
-send_handover(OrrNode *node, OrrMessageType type, const OrrMember *to, OrrEffects *out)
+void
+orr_node_send_handover(OrrNode *node, OrrMessageType type, const OrrMember *to, OrrEffects *out)
 {
     OrrMessage message = {.type = type};
 
@@ -361,7 +361,7 @@ orr_node_on_handover(OrrNode *node, OrrMember *peer, const OrrMessage *message, 
             node->paused_until = node->now.mono_ns + 2 * node->config.settings.node_timeout_ns;
         }
         if (node->paused_until > node->now.mono_ns) {
-            send_handover(node, ORR_MESSAGE_HANDOVER_READY, peer, out);
+            orr_node_send_handover(node, ORR_MESSAGE_HANDOVER_READY, peer, out);
         }
     } else if (from_primary && message->type == ORR_MESSAGE_HANDOVER) {
         if (!node->context.loading) {
@@ -392,7 +392,7 @@ orr_node_failover(OrrNode *node, OrrFailoverWish wish, OrrEffects *out)
         node->handover_waiting = true;
         node->handover_ready = false;
         node->handover_until = node->now.mono_ns + node->config.settings.node_timeout_ns;
-        send_handover(node, ORR_MESSAGE_HANDOVER, primary, out);
+        orr_node_send_handover(node, ORR_MESSAGE_HANDOVER, primary, out);
         break;
     case ORR_FAILOVER_FORCE:
         stand(node, ORR_VOTE_FORCE, ORR_NEVER, out);
@@ -451,7 +451,7 @@ orr_node_role_time(OrrNode *node, OrrEffects *out)
         if (now_ns >= node->handover_until) {
             node->handover_until = now_ns + orr_heartbeat_ns(&node->config.settings);
             if (replica != NULL) { /* it may have been forgotten meanwhile */
-                send_handover(node, ORR_MESSAGE_HANDOVER, replica, out);
+                orr_node_send_handover(node, ORR_MESSAGE_HANDOVER, replica, out);
             }
         }
     }

@@ -50,6 +50,7 @@ orr_node_view(const OrrNode *node, OrrTime now_ns, OrrNodeView *view)
     view->vote_epoch = node->election->vote_epoch;
     view->lease_until_ns = orr_election_lease(node->election, now_ns);
     view->serving = orr_node_fence_at(self, now_ns) == ORR_FENCE_NONE;
+    view->handing_over = node->leaving_until != 0 && orr_node_is_primary(node);
     view->cluster_ok = node->cluster_ok;
     view->slots_uncovered = node->slots_uncovered;
     view->voter_count = orr_members_voters(context->members);

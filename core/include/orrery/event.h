@@ -22,6 +22,7 @@ typedef enum OrrEventType {
     ORR_EVENT_STORED,   /* the result of a STORE effect */
     ORR_EVENT_LINK,     /* a way to a peer or a client rose or fell */
     ORR_EVENT_ANSWER,   /* what the host says to an ASK effect */
+    ORR_EVENT_LEAVE,    /* the host is about to stop this node, for good or for a while */
     ORR_EVENT_SETTINGS, /* a person wants this node to behave otherwise from now on */
 } OrrEventType;
 

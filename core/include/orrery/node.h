@@ -38,7 +38,8 @@ ORR_API void orr_node_expect(const OrrNode *node, OrrBytes frame, unsigned stage
 /* ORR_OK
  * ORR_REFUSED    wrong use: BOOT twice or anything before it, a repeated STORED, a REQUEST of a
  *                client that is not connected, an ANSWER to one that did not ask, SETTINGS that
- *                a running node cannot take; nothing changed
+ *                a running node cannot take; nothing changed. LEAVE: there is nothing to hand
+ *                over, or nobody to take it; the host may stop the node at once
  * ORR_MALFORMED  RECEIVED: not a frame of ours, or damaged; counted, otherwise nothing changed.
  *                BOOT: a file is damaged beyond a torn tail; the node will not start
  */
@@ -64,6 +65,7 @@ typedef struct OrrNodeView {
     bool serving;           /* a primary that would acknowledge a write now */
     bool loading;           /* a replica in the middle of a full copy */
     bool link_up;           /* a replica that follows its primary */
+    bool handing_over;      /* asked to LEAVE, and not yet ready for it; at most 5 s */
     bool cluster_ok;
     uint32_t slots_uncovered;
     uint32_t member_count; /* without forgotten ones */
