@@ -119,8 +119,9 @@ struct OrrNode {
     bool forgotten;
     OrrId behind_replica;
     OrrTime paused_until;
-    OrrTime leaving_until; /* hands over, for that long at most; 0: it does not leave */
-    OrrTime leave_again_at;
+    OrrTime leaving_until;  /* hands over, for that long at most; 0: it does not leave */
+    OrrTime leave_again_at; /* the next look at the replicas */
+    OrrTime leave_tell_at;  /* the next word to the one that is to take over */
     OrrTime collision_until;
     bool claim_pending;
     OrrTime claim_until;   /* a claim stored later is dropped */

@@ -20,7 +20,8 @@ look_at_replicas(const OrrNode *node)
     for (size_t i = 0; orr_replication_replica(node->replication, i, &view) == ORR_OK; i++) {
         const OrrMember *member = orr_members_find(node->context.members, &view.id);
 
-        if (member == NULL || view.copying || member->state != ORR_MEMBER_ALIVE) {
+        if (member == NULL || view.copying || member->state != ORR_MEMBER_ALIVE ||
+            member->probe.refused_since != 0) {
             continue;
         }
         result.following++;
@@ -43,7 +44,7 @@ orr_node_on_leave(OrrNode *node, OrrEffects *out)
     }
     node->leaving_until = node->now.mono_ns + wait_ns;
     node->paused_until = node->leaving_until;
-    node->leave_again_at = node->now.mono_ns;
+    node->leave_again_at = node->leave_tell_at = node->now.mono_ns;
     orr_node_trace(node, ORR_TRACE_NOTE, NULL, "hands over before it leaves", out);
     orr_node_leave_time(node, out);
     return ORR_OK;
@@ -65,10 +66,10 @@ orr_node_leave_time(OrrNode *node, OrrEffects *out)
         node->leaving_until = 0;
         return;
     }
-    if (replicas.ready != NULL) {
+    if (replicas.ready != NULL && now_ns >= node->leave_tell_at) {
         orr_node_send_handover(node, ORR_MESSAGE_HANDOVER, replicas.ready, out);
-        node->leave_again_at = now_ns + orr_heartbeat_ns(&node->config.settings);
-    } else {
+        node->leave_tell_at = now_ns + orr_heartbeat_ns(&node->config.settings);
+    } else if (replicas.ready == NULL) {
         orr_replication_flush(node->replication, node->now, out);
         orr_replication_ask_acks(node->replication, node->now, out);
     }
