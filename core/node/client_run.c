@@ -79,8 +79,12 @@ orr_client_call(OrrNode *node, OrrCommandContext *context)
     if (several) {
         orr_node_group_end(node, node->out);
     }
-    orr_observe_span(node, context, span);
-    orr_observe_monitors(node, context);
+    if (span.alone) {
+        orr_observe_span(node, context, span);
+    }
+    if (node->monitors->len > 0) {
+        orr_observe_monitors(node, context);
+    }
     client->commands++;
     node->statistics.commands_processed++;
     if (context->writes > 0) {
@@ -188,7 +192,8 @@ static OrrCommandSlot
 slot_of(const OrrNode *node, const OrrClient *client, const OrrPipelined *item, uint16_t *slot)
 {
     *slot = item->slot;
-    if (orr_transaction_is_open(client) && orr_transaction_is_exec(item->command)) {
+    if (client->transaction != NULL && orr_transaction_is_open(client) &&
+        orr_transaction_is_exec(item->command)) {
         return orr_transaction_slot(client, node->config.settings.hash_slot_by, slot);
     }
     return item->kind;
@@ -239,7 +244,7 @@ orr_client_execute(OrrNode *node, OrrClient *client, const OrrPipelined *item)
             client->asking = asking;
             return;
         }
-        if (!orr_transaction_takes(client, &context)) {
+        if (client->transaction == NULL || !orr_transaction_takes(client, &context)) {
             orr_client_call(node, &context);
         }
     }

@@ -155,6 +155,9 @@ command_index(void)
                 add_subcommands(index, &index->rows[i]);
             }
         }
+        for (size_t i = 0; i < index->total; i++) {
+            index->rows[i].id = i;
+        }
         g_once_init_leave(&made, (gsize)index);
     }
     return (const Index *)made;
@@ -224,12 +227,6 @@ orr_command_find_full(OrrBytes text)
     return command == NULL
                ? NULL
                : orr_command_find_sub(command, orr_bytes(bar + 1, text.size - size - 1));
-}
-
-size_t
-orr_command_id(const OrrCommand *command)
-{
-    return (size_t)(command - command_index()->rows);
 }
 
 size_t

@@ -84,6 +84,7 @@ struct OrrCommand {
     const char *syntax;            /* of the words after the name, for HELP; NULL: none */
     const OrrCommand *subcommands; /* ended by a row without a name; NULL: none */
     const OrrCommand *parent;      /* of a subcommand; set in the copies */
+    size_t id;                     /* its number; set in the copies */
     /* ORR_COMMAND_MOVABLE_KEYS: as orr_command_keys() below */
     size_t (*keys)(const OrrBytes *args, size_t arg_count, size_t *words, size_t room);
 };
@@ -124,7 +125,11 @@ const OrrCommand *orr_command_resolve(const OrrBytes *args, size_t arg_count);
 const OrrCommand *orr_command_find_full(OrrBytes text);
 /* Rows have numbers, subcommands included: below orr_command_id_count(). Only of rows that
  * find, resolve and at returned. */
-size_t orr_command_id(const OrrCommand *command);
+static inline size_t
+orr_command_id(const OrrCommand *command)
+{
+    return command->id;
+}
 size_t orr_command_id_count(void);
 const OrrCommand *orr_command_of_id(size_t id);
 /* Rows in order of their names, for COMMAND: 0 to orr_command_count() - 1. */

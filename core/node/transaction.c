@@ -89,7 +89,7 @@ orr_transaction_is_exec(const OrrCommand *command)
 }
 
 uint32_t
-orr_transaction_flags(const OrrClient *client, const OrrCommand *command)
+orr_transaction_all_flags(const OrrClient *client, const OrrCommand *command)
 {
     if (orr_transaction_is_open(client) && orr_transaction_is_exec(command)) {
         return client->transaction->flags;

@@ -55,7 +55,13 @@ bool orr_transaction_takes(OrrClient *client, const OrrCommandContext *context);
 OrrCommandSlot orr_transaction_slot(const OrrClient *client, OrrHashSlotBy hash_slot_by,
                                     uint16_t *slot);
 /* The flags by which a command is judged: those of all queued ones, for EXEC. */
-uint32_t orr_transaction_flags(const OrrClient *client, const OrrCommand *command);
+uint32_t orr_transaction_all_flags(const OrrClient *client, const OrrCommand *command);
+static inline uint32_t
+orr_transaction_flags(const OrrClient *client, const OrrCommand *command)
+{
+    return client->transaction == NULL ? command->flags
+                                       : orr_transaction_all_flags(client, command);
+}
 bool orr_transaction_is_exec(const OrrCommand *command);
 
 #endif
