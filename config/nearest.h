@@ -11,7 +11,8 @@
 #include <stddef.h>
 
 /* Usage: start with CONFIG_NEAREST_NONE, offer every candidate, read `best`. Of
- * equals the first that begins with the same letter wins, else the first. Candidates are lent. */
+ * equals the first that begins with the same letter wins, else the first. Candidates are lent.
+ */
 typedef struct ConfigNearest {
     const char *word;
     const char *best; /* NULL: nothing is near */

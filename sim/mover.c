@@ -5,11 +5,11 @@
 #include <glib.h>
 #include <inttypes.h>
 
-#define REACTION_NS ORR_NS_PER_MS          /* of the tool, to an answer */
-#define PATIENCE_NS (8 * ORR_NS_PER_S)     /* with a step */
-#define PAUSE_NS (200 * ORR_NS_PER_MS)     /* before a slot is begun anew */
+#define REACTION_NS ORR_NS_PER_MS      /* of the tool, to an answer */
+#define PATIENCE_NS (8 * ORR_NS_PER_S) /* with a step */
+#define PAUSE_NS (200 * ORR_NS_PER_MS) /* before a slot is begun anew */
 #define KEYS_AT_ONCE 10u
-#define MOVER_BIT (UINT64_C(1) << 32)      /* client numbers: mover, then turn */
+#define MOVER_BIT (UINT64_C(1) << 32) /* client numbers: mover, then turn */
 
 typedef enum Step {
     STEP_IMPORTING,

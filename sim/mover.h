@@ -3,9 +3,9 @@
  *     SETSLOT IMPORTING --> SETSLOT MIGRATING --> GETKEYSINSLOT, MIGRATE, again and again
  *                                             --> SETSLOT NODE --> the next slot
  *
- * What redis-cli --cluster reshard does, at the consoles of the two primaries (operator.h). When
- * a step is refused, or not answered in time, it looks who is primary now, and begins the slot
- * anew, as a person with redis-cli --cluster fix would.
+ * What redis-cli --cluster reshard does, at the consoles of the two primaries (operator.h).
+ * When a step is refused, or not answered in time, it looks who is primary now, and begins the
+ * slot anew, as a person with redis-cli --cluster fix would.
  */
 #ifndef SIM_MOVER_H
 #define SIM_MOVER_H

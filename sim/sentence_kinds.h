@@ -94,8 +94,8 @@ typedef enum SimSentenceKind {
     SIM_CHECK_NEVER_EMPTIED,      /* WHO never drops the keys it holds */
 
     /* states: true or false at an instant */
-    SIM_CHECK_ONE_PRIMARY,       /* OF shard [VIEW] */
-    SIM_CHECK_ONE_LEADER,        /* [WHO: among] */
+    SIM_CHECK_ONE_PRIMARY, /* OF shard [VIEW] */
+    SIM_CHECK_ONE_LEADER,  /* [WHO: among] */
     SIM_CHECK_MOVES_DONE,
     SIM_CHECK_SLOTS_HAVE_OWNER,  /* every slot exactly one, in every live view */
     SIM_CHECK_SLOTS_HAVE_COPIES, /* BOUND: an owner and so many replicas */

@@ -48,7 +48,8 @@ check_reply(const OrrReply *reply, const OrrCommand *command)
 static void
 run(Pair *pair, OrrReply *reply, OrrRng *rng, const OrrRequest *request)
 {
-    OrrCommandContext context = {.command = orr_command_resolve(request->args, request->arg_count),
+    OrrCommandContext context = {.command =
+                                     orr_command_resolve(request->args, request->arg_count),
                                  .args = request->args,
                                  .arg_count = request->arg_count,
                                  .keyspace = pair->primary,

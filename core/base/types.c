@@ -144,7 +144,8 @@ orr_address_parse_ip(OrrBytes text, OrrAddress *address)
                at - begin < 3) {
             number = number * 10 + (unsigned)(text.data[at++] - '0');
         }
-        if (at == begin || number > 255 || (i < 3 && (at == text.size || text.data[at] != '.'))) {
+        if (at == begin || number > 255 ||
+            (i < 3 && (at == text.size || text.data[at] != '.'))) {
             return ORR_MALFORMED;
         }
         at += i < 3;

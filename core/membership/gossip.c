@@ -44,9 +44,9 @@ orr_gossip_free(OrrGossip *gossip)
 /* Rumours */
 
 /* Where everybody tells a rumour k times, one in e^k never hears it: Demers, section 1.4. Log n
- * keeps that one below one in n whatever n is, the rest is for frames that are lost; and whom it
- * misses anti-entropy finds. Where there is more news than probes can carry, as when a cluster
- * forms, anti-entropy is the cheaper way, and rumours only give it a start. */
+ * keeps that one below one in n whatever n is, the rest is for frames that are lost; and whom
+ * it misses anti-entropy finds. Where there is more news than probes can carry, as when a
+ * cluster forms, anti-entropy is the cheaper way, and rumours only give it a start. */
 #define RUMOURS_FEW 64u
 #define TIMES_MIN 2u
 

@@ -106,8 +106,9 @@ ORR_API uint32_t orr_log_generation(const OrrLog *log);
  * Returns false if there was nothing to do. */
 ORR_API bool orr_log_flush(OrrLog *log, uint64_t op, bool sync, OrrEffects *out);
 
-/* Begins the next generation: what waits is flushed to the old one (synced, as `op`), the new log
- * begins with `meta`, and a snapshot is due. ORR_OK, or ORR_REFUSED: one is being written. */
+/* Begins the next generation: what waits is flushed to the old one (synced, as `op`), the new
+ * log begins with `meta`, and a snapshot is due. ORR_OK, or ORR_REFUSED: one is being written.
+ */
 ORR_API OrrStatus orr_log_rotate(OrrLog *log, const OrrLogMeta *meta, uint64_t op,
                                  OrrEffects *out);
 /* The op of the last rotation is stored: the new log says so, and whoever finds less in the old
