@@ -35,6 +35,7 @@ static const char *const coordination_words[] = {"lowest-id", "epoch-vote", NULL
 static const char *const voters_words[] = {"primaries", "all", NULL};
 static const char *const replication_words[] = {"async", "cache", NULL};
 static const char *const hash_slot_words[] = {"key", "field", NULL};
+static const char *const spread_words[] = {"gather", "refuse", NULL};
 static const char *const fsync_words[] = {"always", "everysec", "no", NULL};
 static const char *const eviction_words[] = {"noeviction",      "allkeys-lru",  "allkeys-lfu",
                                              "allkeys-random",  "volatile-lru", "volatile-lfu",
@@ -54,6 +55,9 @@ const ConfigSetting config_setting_table[] = {
     {WORD("hash-slot-by", NULL, hash_slot_words, hash_slot_by), .group = "Decisions", FIXED,
      .doc = "Whether a hash lives on the slot of its key, as in Redis, or each field on its "
             "own"},
+    {WORD("spread-commands", NULL, spread_words, spread_commands), .group = "Decisions",
+     .doc = "With hash-slot-by field, commands over all fields of a hash, or over fields of "
+            "several slots: `gather` the parts of all owners, or `refuse`"},
     {YES_NO("require-full-coverage", "cluster-require-full-coverage", require_full_coverage),
      .group = "Decisions", .doc = "Refuse every slot while one slot is without an owner"},
     {YES_NO("reads-when-down", "cluster-allow-reads-when-down", reads_when_down),

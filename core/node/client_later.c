@@ -5,6 +5,8 @@
  * client's command. */
 #include "node/client.h"
 
+#include "node/forward.h"
+
 #define PARK_MAX (2 * ORR_NS_PER_S) /* then the client is told to try again itself */
 
 typedef struct LaterAnswer {
@@ -36,6 +38,9 @@ new_answers(void)
 bool
 orr_client_park(OrrNode *node, OrrClient *client)
 {
+    if (orr_forward_is_guest(node, client)) {
+        return false; /* whoever forwarded it asks again */
+    }
     if (client->park_until == 0) {
         client->park_until =
             node->now.mono_ns + MIN(PARK_MAX, node->config.settings.node_timeout_ns);

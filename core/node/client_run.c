@@ -1,5 +1,6 @@
 /* client_run.c - one command: may it run at all, running it, and what is counted of it. */
 #include "node/client.h"
+#include "node/forward.h"
 
 #include "node/meter.h"
 #include "node/observe.h"
@@ -213,6 +214,10 @@ is_admitted(OrrNode *node, OrrClient *client, OrrCommandContext *context,
     }
     kind = slot_of(node, client, item, &context->slot);
     context->slot_known = kind == ORR_SLOT_ONE && item->kind == ORR_SLOT_ONE;
+    if (node->config.settings.hash_slot_by == ORR_HASH_SLOT_BY_FIELD &&
+        orr_forward_takes(node, context, kind)) {
+        return false;
+    }
     if (!orr_route_command(node, context, kind, asking)) {
         if (client->waiting == ORR_CLIENT_WAITS_FOR_KEY) {
             client->asking = asking; /* it is read once more */

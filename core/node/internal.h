@@ -176,6 +176,10 @@ struct OrrNode {
     GHashTable *clients; /* id -> OrrClient; never iterated for effects */
     GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
     GArray *answers;     /* for clients that wait, given at the end of the step; or NULL */
+    GPtrArray *forwards;  /* of OrrForward: commands that other nodes run, forward.h */
+    struct OrrClient *guest; /* in whose name those of other nodes are run here; or NULL */
+    struct OrrPipeline *guest_pipeline;
+    OrrRequestParser *guest_parser;
     uint32_t parked;     /* clients that may wait for a key, at least: client_later.c */
     bool parked_may_go;
     OrrReply *reply;
@@ -330,6 +334,8 @@ typedef enum OrrTakeStatus {
 bool orr_node_shard_is_dead(const OrrNode *node, const OrrId *shard);
 /* An operator wants this shard to own a slot that it does not. */
 OrrTakeStatus orr_node_take_slot(OrrNode *node, uint16_t slot, OrrEffects *out);
+
+void orr_forward_guest_free(OrrNode *node); /* forward_run.c */
 
 /* client_later.c */
 /* Answers a client that waits for a peer, at the end of the step; `error` NULL: OK. */

@@ -1,5 +1,6 @@
 #include "node/move.h"
 
+#include "node/forward.h"
 #include "wire/bytes.h"
 
 #define OPEN_FORMAT 1u                               /* the first byte of a table */
@@ -708,5 +709,6 @@ orr_node_moves_link(OrrNode *node, const OrrAddress *peer, OrrLinkState state, O
 {
     if (state == ORR_LINK_DOWN || state == ORR_LINK_REFUSED) {
         orr_out_link_down(node, peer, out);
+        orr_forward_link_down(node, peer);
     }
 }

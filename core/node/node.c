@@ -4,6 +4,7 @@
 #include "node/pubsub.h"
 #include "node/slowlog.h"
 
+#include "node/forward.h"
 #include "node/move.h"
 
 #define XXH_INLINE_ALL
@@ -30,6 +31,7 @@ orr_node_new(const OrrNodeConfig *config)
     node->context.sender = &node->sender;
     node->context.in_sync_ns = -1;
     node->moves = orr_moves_new();
+    node->forwards = g_ptr_array_new();
     node->gate = orr_gate_new();
     node->context.gate = node->gate;
     node->persist = orr_persist_new(node->gate, &node->config.settings);
@@ -56,6 +58,13 @@ orr_node_new(const OrrNodeConfig *config)
     return node;
 }
 
+static void
+free_forward(gpointer forward, gpointer context)
+{
+    (void)context;
+    orr_forward_free(forward);
+}
+
 void
 orr_node_free(OrrNode *node)
 {
@@ -64,6 +73,9 @@ orr_node_free(OrrNode *node)
     }
     orr_node_clients_free(node);
     orr_node_later_free(node);
+    g_ptr_array_foreach(node->forwards, free_forward, NULL);
+    g_ptr_array_unref(node->forwards);
+    orr_forward_guest_free(node);
     orr_moves_free(node->moves);
     orr_election_free(node->election);
     orr_detector_free(node->detector);
@@ -513,7 +525,8 @@ something_waits(const OrrNode *node)
     const OrrMoves *moves = node->moves;
 
     return node->answers != NULL || node->parked_may_go || moves->stir || moves->number > 0 ||
-           moves->waits->len > 0 || moves->out->len > 0 || moves->in->len > 0;
+           moves->waits->len > 0 || moves->out->len > 0 || moves->in->len > 0 ||
+           node->forwards->len > 0;
 }
 
 /* When data, clients and moves want to be stepped. */
@@ -523,7 +536,7 @@ judge_rest(const OrrNode *node)
     OrrTime data = orr_node_data_deadline(node);
     OrrTime later = orr_node_later_deadline(node);
     OrrTime clients = orr_node_clients_deadline(node);
-    OrrTime moves = orr_node_moves_deadline(node);
+    OrrTime moves = MIN(orr_node_moves_deadline(node), orr_forward_deadline(node));
 
     return MIN(MIN(data, later), MIN(clients, moves));
 }
@@ -577,6 +590,7 @@ settle(OrrNode *node, OrrEffects *out)
     }
     orr_node_update_fence(node, out);
     orr_node_moves_settle(node, out);
+    orr_forward_settle(node, out);
     orr_node_later_settle(node, out);
     orr_node_forget_electors(node, out);
     orr_node_save_voters(node, false, out);

@@ -1,5 +1,5 @@
 /* peer.c - frames from peers: who may speak here, and which machine hears it. */
-#include "node/internal.h"
+#include "node/forward.h"
 #include "node/pubsub.h"
 
 static void
@@ -247,7 +247,10 @@ dispatch(OrrNode *node, const OrrAddress *from, OrrMember *peer, const OrrMessag
         orr_node_on_move(node, peer, message, out);
         break;
     case ORR_MESSAGE_FORWARD:
+        orr_forward_on_request(node, peer, &message->move, out);
+        break;
     case ORR_MESSAGE_FORWARDED:
+        orr_forward_on_answer(node, peer, &message->move, out);
         break;
     case ORR_MESSAGE_TYPES:
         break;

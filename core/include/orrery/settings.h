@@ -31,6 +31,11 @@ typedef enum OrrHashSlotBy {
     ORR_HASH_SLOT_BY_FIELD, /* each field of a hash lives on the slot of the field's name */
 } OrrHashSlotBy;
 
+typedef enum OrrSpreadCommands {
+    ORR_SPREAD_GATHER, /* every owner does its part, and the answers are merged */
+    ORR_SPREAD_REFUSE, /* an error */
+} OrrSpreadCommands;
+
 typedef enum OrrAppendFsync {
     ORR_APPENDFSYNC_ALWAYS,   /* a write is acknowledged when it is on disk */
     ORR_APPENDFSYNC_EVERYSEC, /* synced once a second; acknowledged at once */
@@ -72,6 +77,7 @@ struct OrrSettings {
     OrrVoters voters;
     OrrReplicationMode replication;
     OrrHashSlotBy hash_slot_by;
+    OrrSpreadCommands spread_commands; /* over all fields of a hash that is spread by field */
     bool require_full_coverage; /* refuse every slot while one is uncovered */
     bool reads_when_down;       /* reads of served slots go on while the cluster is down */
     bool unsafe_promotion;      /* a replica with data older than its shard's may stand */
