@@ -33,18 +33,22 @@ done
 
 # All threads of the process, in clock ticks.
 cpu() { awk '{print $14 + $15}' "/proc/${pid[$1]}/stat"; }
-# measure SERVER TEST PIPELINE: "us/command requests/s p50-ms"
+# measure SERVER TEST PIPELINE: "us/command requests/s p50-ms p99.9-ms"
 measure() {
-    local before after line
+    local before after
     before=$(cpu "$1")
-    line=$(redis-benchmark -p "${at[$1]}" -t "$2" -c 50 -n "$commands" -P "$3" -d 100 -r 100000 --csv 2>/dev/null | tail -1)
+    redis-benchmark -p "${at[$1]}" -t "$2" -c 50 -n "$commands" -P "$3" -d 100 -r 100000 2>/dev/null | tr '\r' '\n' >"$work/run"
     after=$(cpu "$1")
-    awk -v ticks=$((after - before)) -v hz="$ticks" -v n="$commands" -v line="$line" 'BEGIN {
-        gsub(/"/, "", line); split(line, part, ",")
-        printf "%.3f %d %s\n", ticks / hz * 1e6 / n, part[2], part[5] }'
+    awk -v ticks=$((after - before)) -v hz="$ticks" -v n="$commands" '
+        /% <= .* milliseconds/ && !cumulative { share = $1 + 0
+            if (share >= 50 && p50 == "") p50 = $3
+            if (share >= 99.9 && p999 == "") p999 = $3 }
+        /^Cumulative/ { cumulative = 1 }
+        /throughput summary/ { rate = $3 }
+        END { printf "%.3f %d %s %s\n", ticks / hz * 1e6 / n, rate, p50, p999 }' "$work/run"
 }
 
-echo "test,pipeline,orreryd_us,redis_us,ratio,orreryd_rps,redis_rps,orreryd_p50_ms,redis_p50_ms"
+echo "test,pipeline,orreryd_us,redis_us,ratio,orreryd_rps,redis_rps,orreryd_p50_ms,redis_p50_ms,orreryd_p99.9_ms,redis_p99.9_ms"
 for pipeline in 1 16; do
     for test in set get; do
         declare -A best=()
@@ -54,9 +58,9 @@ for pipeline in 1 16; do
                 best[$server]=$(printf '%s\n%s\n' "${best[$server]:-$now}" "$now" | sort -n | head -1)
             done
         done
-        read -r our_us our_rps our_p50 <<<"${best[orreryd]}"
-        read -r their_us their_rps their_p50 <<<"${best[redis]}"
-        awk -v t="$test" -v p="$pipeline" -v a="$our_us" -v b="$their_us" -v rest="$our_rps,$their_rps,$our_p50,$their_p50" \
+        read -r our_us our_rps our_p50 our_p999 <<<"${best[orreryd]}"
+        read -r their_us their_rps their_p50 their_p999 <<<"${best[redis]}"
+        awk -v t="$test" -v p="$pipeline" -v a="$our_us" -v b="$their_us" -v rest="$our_rps,$their_rps,$our_p50,$their_p50,$our_p999,$their_p999" \
             'BEGIN { printf "%s,%d,%s,%s,%.2f,%s\n", t, p, a, b, (b > 0 ? a / b : 0), rest }'
     done
 done
