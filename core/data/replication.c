@@ -2,6 +2,9 @@
 
 #include <glib.h>
 
+/* Bytes of backlog of a node that never had a replica, nor was one: it may get one soon. */
+#define BACKLOG_ALONE ((size_t)1 << 20)
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -14,7 +17,7 @@ orr_replication_new(const OrrReplicationConfig *config)
     self->ledger = orr_ledger_new();
     self->rng = orr_rng_stream(config->seed, orr_bytes_of_string("replication"));
     self->in_sync_ns = -1;
-    orr_backlog_init(&self->backlog, config->settings.backlog_size);
+    orr_backlog_init(&self->backlog, MIN(config->settings.backlog_size, BACKLOG_ALONE));
     return self;
 }
 
@@ -230,6 +233,7 @@ orr_replication_follow(OrrReplication *self, OrrNow now, const OrrId *primary,
         return;
     }
     leave_role(self);
+    self->backlog.limit = MAX(self->backlog.limit, self->config.settings.backlog_size);
     self->role = ORR_REPLICATION_FOLLOWING;
     self->primary = *primary;
     self->address = *address;

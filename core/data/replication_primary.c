@@ -43,6 +43,7 @@ attach(OrrReplication *self, OrrNow now, const OrrId *id, const OrrAddress *addr
         if (self->replica_count == ORR_REPLICAS_MAX) {
             return NULL;
         }
+        self->backlog.limit = MAX(self->backlog.limit, self->config.settings.backlog_size);
         if (self->replicas == NULL) {
             self->replicas = g_new(Replica, ORR_REPLICAS_MAX);
         }
