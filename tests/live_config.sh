@@ -118,6 +118,11 @@ echo 'maxmemry: 1' >>"$work/node.yaml"
 kill -HUP "${pid[0]}"; sleep 0.2
 is "an error keeps what was" 300000000 "$(value 0 maxmemory)"
 has "and is told" 'there is no key `maxmemry`; did you mean `maxmemory`?' "$(cat "$work/0.log")"
+is "maxmemory counts at once" OK "$(cli 0 config set maxmemory 1mb maxmemory-policy noeviction)"
+for ((n = 0; n < 40; n++)); do echo "set filler:$n $(printf '%050000d' 0)"; done >"$work/fill"
+has "so writes are refused" "OOM command not allowed" "$(cli 0 <"$work/fill" | grep -m1 OOM)"
+is "another policy, too" OK "$(cli 0 config set maxmemory-policy allkeys-lru)"
+is "so room is made" OK "$(cli 0 <"$work/fill" | tail -1)"
 cli 0 config set maxmemory 0 >/dev/null
 
 # --- clients: password, idle, many, half-open
@@ -129,6 +134,25 @@ has "a wrong one does not" "WRONGPASS" "$(cli 0 -a wrong get a)"
 is "the password may go" OK "$(cli 0 -a s3cret config set requirepass "")"
 if result=$(timeout 40 python3 "$here/live_bounds.py" "$port" "${pid[0]}" 2>&1); then note "bounds: $result"; else bad "bounds: $result"; fi
 stop 0
+
+# --- three files, and nothing else: a cluster
+for i in 0 1 2; do
+    rm -rf "${work:?}/$i"; mkdir "$work/$i"
+    slots=(0-5460 5461-10922 10923-16383)
+    printf 'port: %d\ndir: %s\ncluster: three\nslots: %s\nseeds: [127.0.0.1:%d, 127.0.0.1:%d]\n' \
+        $((port + i)) "$work/$i" "${slots[$i]}" "$port" $((port + 1)) >"$work/$i.yaml"
+    start $i "$work/$i.yaml"
+done
+formed=
+for ((n = 0; n < 100 && ${#formed} < 3; n++)); do
+    sleep 0.05
+    formed=
+    for i in 0 1 2; do
+        [ "$(cli $i cluster info | grep -cxE 'cluster_state:ok|cluster_slots_assigned:16384|cluster_known_nodes:3')" -eq 3 ] && formed+=x
+    done
+done
+is "three files form a cluster" xxx "$formed"
+for i in 0 1 2; do stop $i; done
 
 # --- TLS: a CA, a server's and a client's certificate, all made here
 (

@@ -22,6 +22,15 @@ orr_replication_new(const OrrReplicationConfig *config)
 }
 
 void
+orr_replication_set(OrrReplication *self, const OrrSettings *settings)
+{
+    size_t backlog_size = self->config.settings.backlog_size;
+
+    self->config.settings = *settings;
+    self->config.settings.backlog_size = backlog_size;
+}
+
+void
 orr_replication_free(OrrReplication *self)
 {
     if (self != NULL) {

@@ -38,11 +38,12 @@ orr_node_on_answer(OrrNode *node, const OrrEvent *event, OrrEffects *out)
 OrrStatus
 orr_node_on_settings(OrrNode *node, const OrrSettings *settings, OrrEffects *out)
 {
-    if (!orr_settings_may_become(&node->config.settings, settings)) {
+    if (node->life != ORR_LIFE_UP || !orr_settings_may_become(&node->config.settings, settings)) {
         return ORR_REFUSED;
     }
     node->config.settings = *settings;
     node->change++;
+    orr_replication_set(node->replication, settings);
     orr_client_idle_begin(node);
     orr_node_trace(node, ORR_TRACE_ADMIN, NULL, "other settings", out);
     return ORR_OK;

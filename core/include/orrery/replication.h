@@ -142,6 +142,8 @@ ORR_API void orr_replication_reset(OrrReplication *self, const OrrId *shard,
  * ORR_REFUSED   not the primary; nothing changed */
 ORR_API OrrStatus orr_replication_append(OrrReplication *self, OrrNow now, OrrBytes records,
                                          OrrEffects *out);
+/* Other settings from now on; `backlog_size` stays what it was. */
+ORR_API void orr_replication_set(OrrReplication *self, const OrrSettings *settings);
 /* At the end of every step of the node: streams what was appended, continues copies. Cheap when
  * there is nothing to do. */
 ORR_API void orr_replication_flush(OrrReplication *self, OrrNow now, OrrEffects *out);
