@@ -38,7 +38,8 @@ orr_node_on_answer(OrrNode *node, const OrrEvent *event, OrrEffects *out)
 OrrStatus
 orr_node_on_settings(OrrNode *node, const OrrSettings *settings, OrrEffects *out)
 {
-    if (node->life != ORR_LIFE_UP || !orr_settings_may_become(&node->config.settings, settings)) {
+    if (node->life != ORR_LIFE_UP ||
+        !orr_settings_may_become(&node->config.settings, settings)) {
         return ORR_REFUSED;
     }
     node->config.settings = *settings;
