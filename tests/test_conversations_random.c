@@ -154,7 +154,6 @@ step(Talk *talk, const OrrEvent *event)
 {
     OrrNow now = {talk->now_ns, WALL_MS + talk->now_ns / ORR_NS_PER_MS};
     g_autoptr(GArray) stored = g_array_new(false, false, sizeof(uint64_t));
-    g_autoptr(GArray) asked = g_array_new(false, false, sizeof(uint64_t));
     bool closed[CLIENTS] = {false};
 
     orr_effects_clear(talk->effects);
