@@ -230,19 +230,18 @@ orr_node_on_request(OrrNode *node, const OrrEvent *event, OrrEffects *out)
     if (bytes.size == 0 && client->waiting == ORR_CLIENT_WAITS_FOR_ROOM) {
         client->waiting = ORR_CLIENT_GOES_ON;
     }
-    if (client->input->len == 0 && orr_client_reads(client)) {
+    if (client->input->len == 0 && orr_client_reads(client) && node->life != ORR_LIFE_BOOTING) {
         size_t used = process(node, client, bytes, out); /* as usual: nothing is copied */
 
         g_byte_array_append(client->input, bytes.data + used, (guint)(bytes.size - used));
         return ORR_OK;
     }
     g_byte_array_append(client->input, bytes.data, (guint)bytes.size);
-    if (client->input->len > node->config.settings.input_max && !orr_client_reads(client)) {
+    if (node->life != ORR_LIFE_BOOTING && orr_client_reads(client)) {
+        orr_client_process(node, client, out);
+    } else if (client->input->len > node->config.settings.input_max) {
         orr_client_kill(node, client, out);
         return ORR_FULL;
-    }
-    if (orr_client_reads(client)) {
-        orr_client_process(node, client, out);
     }
     return ORR_OK;
 }

@@ -143,6 +143,10 @@ give_answers(OrrNode *node, OrrEffects *out)
 void
 orr_node_later_settle(OrrNode *node, OrrEffects *out)
 {
+    if (node->clients_kept) {
+        node->clients_kept = false;
+        orr_node_clients_up(node, out);
+    }
     if (node->answers != NULL) {
         give_answers(node, out);
     }

@@ -126,8 +126,8 @@ may_run_as_owner(OrrNode *node, const OrrCommandContext *context, const OrrSlotV
 {
     uint32_t flags = orr_transaction_flags(context->client, context->command);
 
-    if (node->fence == ORR_FENCE_PAUSED && orr_client_park(node, context->client)) {
-        return false; /* in a moment this node serves again, or says who does */
+    if (orr_fence_is_short(node->fence) && orr_client_park(node, context->client)) {
+        return false; /* in a moment this node serves, or says who does */
     }
     if (node->fence != ORR_FENCE_NONE && !may_read_old(node, flags)) {
         reply_fenced(node, flags);

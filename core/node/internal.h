@@ -59,6 +59,10 @@ typedef enum OrrFence {
 
 const char *orr_fence_name(OrrFence fence);
 
+/* It ends by itself, within moments as a rule: commands wait for that, as for a key that is
+ * under way, before they are refused. */
+bool orr_fence_is_short(OrrFence fence);
+
 #define ORR_DRAINED_RANGES_MAX 1024u
 #define ORR_MEETS_MAX 64u
 #define ORR_UNSEALED_MAX 64u /* peers without the key that are traced; more are counted */
@@ -181,6 +185,7 @@ struct OrrNode {
     struct OrrPipeline *guest_pipeline;
     OrrRequestParser *guest_parser;
     uint32_t parked;     /* clients that may wait for a key, at least: client_later.c */
+    bool clients_kept;   /* what clients asked before this node was up is to be run */
     bool parked_may_go;
     OrrReply *reply;
     OrrTime idle_at;           /* the next look for clients that are silent */

@@ -339,7 +339,7 @@ on_life_stored(void *owner, OrrStatus status, uint64_t argument, OrrNow now, Orr
     if (!orr_id_is_none(&node->config.replica_of)) {
         (void)orr_node_replicate(node, &node->config.replica_of, out);
     }
-    orr_node_clients_up(node, out);
+    node->clients_kept = true; /* they go on when this node knows what it may serve */
 }
 
 static void

@@ -23,6 +23,12 @@ orr_fence_name(OrrFence fence)
     return (unsigned)fence < G_N_ELEMENTS(FENCE_NAMES) ? FENCE_NAMES[fence] : "unknown";
 }
 
+bool
+orr_fence_is_short(OrrFence fence)
+{
+    return fence == ORR_FENCE_PAUSED || fence == ORR_FENCE_BOOTING;
+}
+
 /* The planted bug: a node told by its configuration to copy itself does so. */
 static bool
 obeys_itself(const OrrNode *node)
@@ -151,7 +157,7 @@ orr_node_update_fence(OrrNode *node, OrrEffects *out)
     if (fence == ORR_FENCE_NONE) {
         orr_node_set_clock(node, out); /* before the first key expires by it */
     }
-    if (node->fence == ORR_FENCE_PAUSED) {
+    if (orr_fence_is_short(node->fence)) {
         orr_node_unpark(node);
     }
     node->fence = fence;
