@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -238,9 +239,29 @@ def reshard():
     check(wait_for(agrees, 10), "all nodes agree", redis_cli("--cluster", "check", f"127.0.0.1:{FIRST}")[1])
 
 
+class Impatient(threading.Thread):
+    """Asks a node that is not there yet, again and again, until it says that somebody else knows."""
+
+    def __init__(self, port, key):
+        super().__init__(daemon=True)
+        self.port, self.key, self.told = port, key.encode(), []
+        self.start()
+
+    def run(self):
+        until = time.monotonic() + 5
+        while time.monotonic() < until and not (self.told and self.told[-1].startswith(b"-MOVED")):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 5) as link:
+                    link.sendall(b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(self.key), self.key))
+                    self.told.append(link.recv(1000).split(b"\r\n")[0])
+            except OSError:
+                time.sleep(0.001)
+
+
 def fail_over(nodes):
     enter("failover")
     victim = nodes[PORTS.index(primaries()[0])]
+    key = next(text for text in map(str, range(1000)) if on(victim.port, "get", text) == "")
     at = time.time()
     victim.process.send_signal(signal.SIGKILL)
     victim.process.wait()
@@ -251,7 +272,13 @@ def fail_over(nodes):
 
     check(wait_for(taken_over, 10), f"kill -9 of the primary {victim.port}: its replica takes over", on(PORTS[-1], "cluster", "nodes"))
     time.sleep(2)
+    fresh = "{%s}fresh" % key
+    on(PORTS[-1], "-c", "set", fresh, "x")
+    asker = Impatient(victim.port, fresh)
     victim.start()
+    asker.join()
+    check(not [text for text in asker.told if text.startswith(b"$")], f"it does not answer before it knows: {sorted(set(asker.told))}",
+          asker.told)
     check(wait_for(lambda: "master_link_status:up" in on(victim.port, "info", "replication"), 10), "it comes back as a replica",
           on(victim.port, "info", "replication"))
     check(wait_for(agrees, 10), "all nodes agree", redis_cli("--cluster", "check", f"127.0.0.1:{PORTS[1]}")[1])
