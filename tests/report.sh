@@ -3,7 +3,7 @@
 # Figures are masked, and what the cluster decided is left out: they change with the core.
 #   tests/report.sh ORRERY        ORR_UPDATE=1 writes the answers anew
 set -uo pipefail
-orrery=$1
+orrery=$(realpath "$1")
 cd "$(dirname "$0")"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
