@@ -10,7 +10,7 @@
 #include <orrery/slots.h>
 
 #include "bench.h"
-#include "node/command.h"
+#include "node/commands/command.h"
 
 #include <glib.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include <orrery/orrery.h>
 
-#include "node/command.h"
+#include "node/commands/command.h"
 
 #include <glib.h>
 

@@ -3,8 +3,8 @@
 #include <orrery/orrery.h>
 #include <orrery/slots.h>
 
-#include "node/command.h"
-#include "node/decimal.h"
+#include "node/commands/command.h"
+#include "node/commands/decimal.h"
 
 #include <glib.h>
 

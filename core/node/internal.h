@@ -27,12 +27,12 @@
 #include <orrery/statistics.h>
 
 #include "membership/reports.h"
+#include "node/clients/latency.h"
+#include "node/clients/pipeline.h"
 #include "node/clock.h"
-#include "node/command.h"
+#include "node/commands/command.h"
 #include "node/gate.h"
-#include "node/latency.h"
 #include "node/persist.h"
-#include "node/pipeline.h"
 #include "wire/replay.h"
 #include "wire/sender.h"
 
@@ -177,15 +177,15 @@ struct OrrNode {
     OrrNow now;            /* of the step under way */
 
     /* clients */
-    GHashTable *clients; /* id -> OrrClient; never iterated for effects */
-    GPtrArray *waiting;  /* of OrrClient, in order of beginning to wait */
-    GArray *answers;     /* for clients that wait, given at the end of the step; or NULL */
-    GPtrArray *forwards;  /* of OrrForward: commands that other nodes run, forward.h */
+    GHashTable *clients;     /* id -> OrrClient; never iterated for effects */
+    GPtrArray *waiting;      /* of OrrClient, in order of beginning to wait */
+    GArray *answers;         /* for clients that wait, given at the end of the step; or NULL */
+    GPtrArray *forwards;     /* of OrrForward: commands that other nodes run, forward.h */
     struct OrrClient *guest; /* in whose name those of other nodes are run here; or NULL */
     struct OrrPipeline *guest_pipeline;
     OrrRequestParser *guest_parser;
-    uint32_t parked;     /* clients that may wait for a key, at least: client_later.c */
-    bool clients_kept;   /* what clients asked before this node was up is to be run */
+    uint32_t parked;   /* clients that may wait for a key, at least: client_later.c */
+    bool clients_kept; /* what clients asked before this node was up is to be run */
     bool parked_may_go;
     OrrReply *reply;
     OrrTime idle_at;           /* the next look for clients that are silent */

@@ -1,11 +1,11 @@
 /* node.c - the life of a node: how it boots, and the step that everything goes through. */
+#include "node/clients/meter.h"
+#include "node/clients/pubsub.h"
+#include "node/clients/slowlog.h"
 #include "node/internal.h"
-#include "node/meter.h"
-#include "node/pubsub.h"
-#include "node/slowlog.h"
 
-#include "node/forward.h"
-#include "node/move.h"
+#include "node/moves/forward.h"
+#include "node/moves/move.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -1,6 +1,6 @@
 /* peer.c - frames from peers: who may speak here, and which machine hears it. */
-#include "node/forward.h"
-#include "node/pubsub.h"
+#include "node/clients/pubsub.h"
+#include "node/moves/forward.h"
 
 static void
 refuse(OrrNode *node, const OrrAddress *to, const OrrMessage *message, OrrRefusal why,

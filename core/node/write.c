@@ -1,7 +1,7 @@
 /* write.c - a write's way: a version, the keyspace, the log, the replicas; and the data files.
  */
+#include "node/clients/transaction.h"
 #include "node/internal.h"
-#include "node/transaction.h"
 
 /* Machines of the data */
 

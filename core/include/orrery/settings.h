@@ -78,9 +78,9 @@ struct OrrSettings {
     OrrReplicationMode replication;
     OrrHashSlotBy hash_slot_by;
     OrrSpreadCommands spread_commands; /* over all fields of a hash that is spread by field */
-    bool require_full_coverage; /* refuse every slot while one is uncovered */
-    bool reads_when_down;       /* reads of served slots go on while the cluster is down */
-    bool unsafe_promotion;      /* a replica with data older than its shard's may stand */
+    bool require_full_coverage;        /* refuse every slot while one is uncovered */
+    bool reads_when_down;  /* reads of served slots go on while the cluster is down */
+    bool unsafe_promotion; /* a replica with data older than its shard's may stand */
 
     /* failure detection; all durations in ns */
     OrrTime node_timeout_ns; /* N: silence that makes a failure */
