@@ -107,7 +107,7 @@ test_always(void)
 {
     uint64_t seed = t_seed(1);
 
-    for (uint64_t i = 0; i < 20; i++) {
+    for (uint64_t i = 0; i < 10; i++) {
         live_and_die(seed + i, ORR_APPENDFSYNC_ALWAYS);
     }
 }
@@ -117,7 +117,7 @@ test_everysec(void)
 {
     uint64_t seed = t_seed(1);
 
-    for (uint64_t i = 0; i < 20; i++) {
+    for (uint64_t i = 0; i < 10; i++) {
         live_and_die(seed + i, ORR_APPENDFSYNC_EVERYSEC);
     }
 }

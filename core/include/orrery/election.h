@@ -14,7 +14,8 @@
  *               bug: a vote waits for the lease of the old owner; refusals bring what the
  *               candidate does not know; a lost attempt is given up as soon as it is lost;
  *               the best replica does not wait; twins in one epoch are settled for the newer
- *               data.
+ *               data; a candidate that gives up frees who voted for it; a winner whose claim
+ *               changes who has a vote needs its electors, too, until they know it.
  *
  * Source: Redis Cluster specification, "Replica election and promotion", "configEpoch conflict
  * resolution algorithm"; redis/redis 5857, valkey 974, 1018, 2169.
