@@ -191,6 +191,10 @@ done
 is "replicas follow by TLS with a bus key" connected_slaves:2 "$(cli 0 info replication | grep ^connected_slaves)"
 up 1
 exec 9<>"/dev/tcp/127.0.0.1/$((port + 1 + 100))" # says nothing, and is looked at in the end
+for ((n = 0; n < 100; n++)); do # until its voters have all been heard
+    [ "$(cli 0 set ready 1)" = OK ] && break
+    sleep 0.1
+done
 began=$SECONDS
 is "redis-cli --tls with a certificate" OK "$(tls_cli 0 "${ours[@]}" set key value)"
 large=$(head -c 3000000 /dev/zero | tr '\0' x)
