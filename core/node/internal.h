@@ -243,6 +243,10 @@ void orr_node_save_identity(OrrNode *node, OrrEffects *out);
 void orr_node_add_meet(OrrNode *node, const OrrAddress *address, bool explicit_wish);
 /* The explicit wish to meet this address that is still open, or NULL. */
 OrrMeet *orr_node_find_meet(OrrNode *node, const OrrAddress *address);
+/* BOOT: takes back what the files hold, or refuses them. */
+OrrStatus orr_node_on_boot(OrrNode *node, const OrrEvent *event, OrrEffects *out);
+/* Writes the incarnation of this life; others may hear of it when that is on disk. */
+void orr_node_begin_life(OrrNode *node, OrrEffects *out);
 /* Leaves the cluster, as CLUSTER RESET does: alone, without slots or data. */
 void orr_node_reset(OrrNode *node, bool hard, OrrEffects *out);
 

@@ -3,8 +3,6 @@
 #include "node/moves/forward.h"
 #include "wire/bytes.h"
 
-#define OPEN_FORMAT 1u                               /* the first byte of a table */
-#define OPEN_ENTRY_SIZE (2u + 1u + ORR_ID_SIZE + 8u) /* bytes of one, encoded */
 #define VERSION_FIELDS 10000u /* of a hash that are looked at for its version */
 
 OrrMoves *
@@ -176,177 +174,6 @@ orr_node_moves_keys(const OrrNode *node)
     return (node->moves->open->len | node->moves->out->len | node->moves->in->len) > 0;
 }
 
-/* The table */
-
-OrrOpenSlot *
-orr_open_find(const OrrMoves *moves, uint16_t slot)
-{
-    for (guint i = 0; i < moves->open->len; i++) {
-        OrrOpenSlot *open = &g_array_index(moves->open, OrrOpenSlot, i);
-
-        if (open->slot == slot) {
-            return open;
-        }
-    }
-    return NULL;
-}
-
-static OrrOpenSlot *
-find_or_add(OrrMoves *moves, uint16_t slot)
-{
-    OrrOpenSlot fresh = {.slot = slot};
-    guint at = 0;
-
-    while (at < moves->open->len && g_array_index(moves->open, OrrOpenSlot, at).slot < slot) {
-        at++;
-    }
-    if (at == moves->open->len || g_array_index(moves->open, OrrOpenSlot, at).slot != slot) {
-        g_array_insert_val(moves->open, at, fresh);
-    }
-    return &g_array_index(moves->open, OrrOpenSlot, at);
-}
-
-static GByteArray *
-encode_table(const OrrMoves *moves)
-{
-    GByteArray *bytes = g_byte_array_sized_new(1 + moves->open->len * OPEN_ENTRY_SIZE);
-    uint8_t text[OPEN_ENTRY_SIZE] = {OPEN_FORMAT};
-
-    g_byte_array_append(bytes, text, 1);
-    for (guint i = 0; i < moves->open->len; i++) {
-        const OrrOpenSlot *open = &g_array_index(moves->open, OrrOpenSlot, i);
-        OrrWriter writer = {text, 0};
-
-        orr_put_u16(&writer, open->slot);
-        orr_put_u8(&writer, (uint8_t)open->state);
-        orr_put_id(&writer, &open->peer);
-        orr_put_u64(&writer, open->version);
-        g_byte_array_append(bytes, text, (guint)writer.used);
-    }
-    return bytes;
-}
-
-static void
-show_in_map(OrrNode *node, const OrrOpenSlot *open)
-{
-    orr_slotmap_set_state(node->context.slotmap, open->slot,
-                          open->state == ORR_OPEN_MIGRATING ? ORR_SLOT_MIGRATING
-                                                            : ORR_SLOT_IMPORTING,
-                          &open->peer);
-}
-
-static void
-close_in_map(OrrNode *node, uint16_t slot)
-{
-    orr_slotmap_set_state(node->context.slotmap, slot, ORR_SLOT_STABLE, &ORR_ID_NONE);
-}
-
-/* True if the bytes are a table; then it is the node's. */
-static bool
-take_table(OrrNode *node, OrrBytes bytes)
-{
-    OrrMoves *moves = node->moves;
-    OrrReader reader = {bytes, false};
-
-    if (orr_take_u8(&reader) != OPEN_FORMAT || reader.rest.size % OPEN_ENTRY_SIZE != 0) {
-        return false;
-    }
-    g_array_set_size(moves->open, 0);
-    while (reader.rest.size > 0) {
-        uint16_t slot = orr_take_u16(&reader);
-        unsigned state = orr_take_u8(&reader);
-        OrrId peer = orr_take_id(&reader);
-        uint64_t version = orr_take_u64(&reader);
-
-        if (slot < ORR_SLOT_COUNT && state >= ORR_OPEN_MIGRATING && state <= ORR_OPEN_TAKING) {
-            OrrOpenSlot *open = find_or_add(moves, slot);
-
-            open->state = (OrrOpenState)state;
-            open->peer = peer;
-            open->version = version;
-        }
-    }
-    return true;
-}
-
-void
-orr_node_restore_moves(OrrNode *node, OrrBytes table)
-{
-    (void)take_table(node, table);
-    node->moves->number = 1; /* there was one: its replicas may know of it */
-}
-
-static void
-on_table_stored(void *owner, OrrStatus status, uint64_t number, OrrNow now, OrrEffects *out)
-{
-    OrrNode *node = owner;
-
-    (void)now;
-    (void)out;
-    if (status == ORR_OK) {
-        node->moves->on_disk = MAX(node->moves->on_disk, number);
-    }
-}
-
-static void
-save_table(OrrNode *node, OrrGateFunc done, uint64_t number, OrrEffects *out)
-{
-    g_autoptr(GByteArray) table = encode_table(node->moves);
-
-    orr_persist_moves(node->persist, orr_bytes(table->data, table->len));
-    (void)orr_persist_commit(node->persist, node->now, done, node, number, out);
-}
-
-static void
-table_changed(OrrNode *node, OrrEffects *out)
-{
-    OrrMoves *moves = node->moves;
-
-    moves->number = MAX(moves->number, node->boots << 32) + 1;
-    moves->tell_at = node->now.mono_ns;
-    moves->stir = true;
-    node->change++;
-    save_table(node, on_table_stored, moves->number, out);
-}
-
-OrrOpenSlot *
-orr_open_set(OrrNode *node, uint16_t slot, OrrOpenState state, const OrrId *peer,
-             uint64_t version, OrrEffects *out)
-{
-    OrrMoves *moves = node->moves;
-    OrrOpenSlot *open = find_or_add(moves, slot);
-    bool same =
-        open->state == state && orr_id_equal(&open->peer, peer) && open->version == version;
-
-    if (same) {
-        return open;
-    }
-    open->effective = open->effective && state != ORR_OPEN_MIGRATING &&
-                      open->state != ORR_OPEN_MIGRATING && orr_id_equal(&open->peer, peer);
-    open->state = state;
-    open->peer = *peer;
-    open->version = version;
-    open->again_at = 0;
-    table_changed(node, out);
-    open->number = moves->number;
-    return open;
-}
-
-void
-orr_open_clear(OrrNode *node, uint16_t slot, OrrEffects *out)
-{
-    OrrMoves *moves = node->moves;
-
-    close_in_map(node, slot);
-    for (guint i = 0; i < moves->open->len; i++) {
-        if (g_array_index(moves->open, OrrOpenSlot, i).slot == slot) {
-            g_array_remove_index(moves->open, i);
-            table_changed(node, out);
-            return;
-        }
-    }
-}
-
 void
 orr_node_moves_reset(OrrNode *node, OrrEffects *out)
 {
@@ -462,7 +289,7 @@ tell_mates(OrrNode *node, OrrEffects *out)
 {
     OrrMoves *moves = node->moves;
     const OrrMembers *members = node->context.members;
-    g_autoptr(GByteArray) table = encode_table(moves);
+    g_autoptr(GByteArray) table = orr_open_encode(moves);
     OrrMove move = {.number = moves->number, .body = orr_bytes(table->data, table->len)};
 
     moves->tell_at = ORR_NEVER;
@@ -494,13 +321,13 @@ on_open(OrrNode *node, const OrrMember *peer, const OrrMove *move, OrrEffects *o
     if (move->epoch == moves->epoch && move->number < moves->number) {
         return; /* older than what is known */
     }
-    if (!take_table(node, move->body)) {
+    if (!orr_open_decode(node, move->body)) {
         return;
     }
     moves->epoch = move->epoch;
     moves->number = move->number;
     node->change++;
-    table = encode_table(moves);
+    table = orr_open_encode(moves);
     orr_persist_moves(node->persist, orr_bytes(table->data, table->len));
     orr_move_send(node, &peer->address, ORR_MESSAGE_MOVE_OPEN_ACK, &answer,
                   orr_persist_commit(node->persist, node->now, NULL, NULL, 0, out));
@@ -597,13 +424,13 @@ follow_role(OrrNode *node, OrrEffects *out)
         open->again_at = 0;
         open->effective = reign > 0; /* its replicas knew, or the last primary's would not */
         if (reign > 0) {
-            show_in_map(node, open);
+            orr_open_show(node, open);
         } else {
-            close_in_map(node, open->slot);
+            orr_open_hide(node, open->slot);
         }
     }
     if (reign > 0 && moves->number > 0) {
-        table_changed(node, out);
+        orr_open_changed(node, out);
         for (guint i = 0; i < moves->open->len; i++) {
             g_array_index(moves->open, OrrOpenSlot, i).number = moves->number;
         }
@@ -621,7 +448,7 @@ put_into_effect(OrrNode *node)
 
         if (!open->effective && orr_open_is_known(node, open->number)) {
             open->effective = true;
-            show_in_map(node, open);
+            orr_open_show(node, open);
             node->change++;
         }
     }

@@ -172,13 +172,24 @@ struct OrrMoves {
 OrrMoves *orr_moves_new(void);
 void orr_moves_free(OrrMoves *moves);
 
-/* move.c */
+/* move_open.c */
 OrrOpenSlot *orr_open_find(const OrrMoves *moves, uint16_t slot);
 /* Opens a slot, or opens it otherwise; takes effect when replicas know. */
 OrrOpenSlot *orr_open_set(OrrNode *node, uint16_t slot, OrrOpenState state, const OrrId *peer,
                           uint64_t version, OrrEffects *out);
 /* Closes it, at once. */
 void orr_open_clear(OrrNode *node, uint16_t slot, OrrEffects *out);
+/* The table as bytes for disk and replicas; the caller frees. */
+GByteArray *orr_open_encode(const OrrMoves *moves);
+/* True if the bytes are a table; then it is the node's. */
+bool orr_open_decode(OrrNode *node, OrrBytes bytes);
+/* Writes the table, and has the replicas told. */
+void orr_open_changed(OrrNode *node, OrrEffects *out);
+/* What the slot map shows to clients of an open slot; hidden again, it is stable there. */
+void orr_open_show(OrrNode *node, const OrrOpenSlot *open);
+void orr_open_hide(OrrNode *node, uint16_t slot);
+
+/* move.c */
 void orr_open_wait(OrrNode *node, uint64_t client, uint16_t slot, uint64_t number);
 /* Answers whoever waits for this slot; `error` NULL: OK. */
 void orr_open_answer(OrrNode *node, uint16_t slot, const char *error);
