@@ -7,7 +7,7 @@
 #define ROUTER_REQUESTS_MAX 4096u
 #define MANY_WORKERS 20u /* of a client: so many can afford a narrow bulkhead */
 #define NARROW_SHARE_PERCENT 2u
-#define QUEUE_PART 500 /* a request waits this part of its timeout for its turn */
+#define QUEUE_PART 1000 /* a request waits this part of its timeout for its turn */
 #define ATTEMPT_MAX_NS ORR_NS_PER_S
 
 uint32_t
