@@ -1,5 +1,5 @@
-/* move_open.c - the table of open slots: which slots are on their way, to or from whom. It is on
- * disk and at the replicas before it takes effect. */
+/* move_open.c - the table of open slots: which slots are on their way, to or from whom. It is
+ * on disk and at the replicas before it takes effect. */
 #include "node/moves/move.h"
 
 #include "wire/bytes.h"
